@@ -1,1 +1,12 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+pub mod port;
+mod process;
+pub mod proxy;
+pub mod rabbitmq;
+pub mod wait;
+
+pub use port::ReservedPort;
+pub use proxy::{Direction, Fault, FaultProxy};
+pub use rabbitmq::{Plugins, RabbitMq};
+pub use wait::{wait_for, wait_until};

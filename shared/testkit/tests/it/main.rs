@@ -1,0 +1,4 @@
+//! The test services themselves: what the tests of every other crate stand on.
+
+mod proxy;
+mod rabbitmq;
