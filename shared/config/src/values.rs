@@ -143,7 +143,11 @@ mod tests {
         assert_eq!("32 MiB".parse(), Ok(ByteSize::mib(32)));
         assert_eq!("1GB".parse(), Ok(ByteSize(1_000_000_000)));
         for bad in ["", "KiB", "-1", "1.5MiB", "12XiB", "99999999999GiB"] {
-            assert_eq!(bad.parse::<ByteSize>(), Err(ParseValueError::ByteSize), "{bad}");
+            assert_eq!(
+                bad.parse::<ByteSize>(),
+                Err(ParseValueError::ByteSize),
+                "{bad}"
+            );
         }
     }
 
@@ -160,6 +164,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_in_its_debug_output() {
-        assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some([redacted])");
+        assert_eq!(
+            format!("{:?}", Some(Secret::from("hunter2"))),
+            "Some([redacted])"
+        );
     }
 }

@@ -43,7 +43,9 @@ impl Section for Example {
 }
 
 fn load(pairs: &[(&str, &str)]) -> (Example, Result<(), ConfigError>) {
-    let owned = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let owned = pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let mut loader = Loader::new(owned);
     (loader.section(), loader.finish())
 }
@@ -111,5 +113,8 @@ fn variables_are_listed_and_missing_ones_found_in_a_document() {
         .iter()
         .map(|name| format!("| `{name}` |"))
         .collect::<String>();
-    assert_eq!(undocumented::<Example>(&all_but_one), ["ALIOTH_EXAMPLE_URL"]);
+    assert_eq!(
+        undocumented::<Example>(&all_but_one),
+        ["ALIOTH_EXAMPLE_URL"]
+    );
 }

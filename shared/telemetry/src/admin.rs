@@ -1,0 +1,144 @@
+//! The admin endpoint: probes and metrics.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use alioth_config::Section;
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus::{
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, process_collector::ProcessCollector,
+};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Readiness, TelemetryError};
+
+/// Where the admin endpoint listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AdminConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9090)),
+        }
+    }
+}
+
+impl Section for AdminConfig {
+    const PREFIX: &'static str = "ALIOTH_ADMIN_";
+}
+
+/// Makes the registry of a process, with its build and process metrics in it.
+///
+/// # Errors
+/// `Register`, which only a bug can cause.
+pub fn registry(function: &'static str, version: &'static str) -> Result<Registry, TelemetryError> {
+    let registry = Registry::new();
+    register(&registry, function, version).map_err(TelemetryError::Register)?;
+    Ok(registry)
+}
+
+fn register(
+    registry: &Registry,
+    function: &'static str,
+    version: &'static str,
+) -> prometheus::Result<()> {
+    let build = IntGauge::with_opts(
+        Opts::new("alioth_build_info", "Always 1; the labels tell what runs.")
+            .const_label("function", function)
+            .const_label("version", version),
+    )?;
+    build.set(1);
+    registry.register(Box::new(build))?;
+    registry.register(Box::new(ProcessCollector::for_self()))
+}
+
+#[derive(Clone)]
+struct AdminState {
+    registry: Registry,
+    readiness: Readiness,
+}
+
+/// Makes the routes `/livez`, `/healthz`, `/readyz` and `/metrics`.
+pub fn admin_router(registry: Registry, readiness: Readiness) -> Router {
+    Router::new()
+        .route("/livez", get(alive))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(AdminState {
+            registry,
+            readiness,
+        })
+}
+
+/// Serves the admin endpoint until the token is cancelled.
+///
+/// # Errors
+/// `Serve` when the listener fails.
+pub async fn serve_admin(
+    listener: TcpListener,
+    router: Router,
+    token: CancellationToken,
+) -> Result<(), TelemetryError> {
+    axum::serve(listener, router)
+        .with_graceful_shutdown(token.cancelled_owned())
+        .await
+        .map_err(TelemetryError::Serve)
+}
+
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+async fn ready(State(state): State<AdminState>) -> Response {
+    let unready = state.readiness.unready();
+    if unready.is_empty() {
+        return "ready\n".into_response();
+    }
+    let names = unready.join(", ");
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("not ready: {names}\n"),
+    )
+        .into_response()
+}
+
+async fn metrics(State(state): State<AdminState>) -> Response {
+    let mut families = state.registry.gather();
+    if let Ok(readiness) = readiness_family(&state.readiness) {
+        families.extend(readiness);
+    }
+    match TextEncoder::new().encode_to_string(&families) {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "encode the metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Read off at the scrape, so that a condition needs no metric of its own.
+fn readiness_family(
+    readiness: &Readiness,
+) -> prometheus::Result<Vec<prometheus::proto::MetricFamily>> {
+    let gauge = IntGaugeVec::new(
+        Opts::new("alioth_ready", "1 while the condition of readiness holds."),
+        &["condition"],
+    )?;
+    for (name, holds) in readiness.states() {
+        gauge.with_label_values(&[name]).set(i64::from(holds));
+    }
+    Ok(prometheus::core::Collector::collect(&gauge))
+}
