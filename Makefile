@@ -1,0 +1,41 @@
+# Every target that a person or CI runs. `make help` lists them.
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# One profile for the demo, the tests and their lints, so that each dependency is built once.
+PROFILE ?= demo
+CARGO   ?= cargo
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+TOOLS   := $(TARGET)/tools
+QUIET   := $(if $(CI),--quiet,)
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## Build, load 3,200 films through a standalone Alioth, search them, stop
+	@$(CARGO) build $(QUIET) --profile $(PROFILE) --package alioth
+	@$(TARGET)/$(PROFILE)/alioth demo --data loadtest/data/movies.parquet
+
+.PHONY: test
+test: test-deps ## Run every test, on services it starts itself
+	@ALIOTH_TEST_TOOLS="$(abspath $(TOOLS))" $(CARGO) test $(QUIET) --workspace --lib --bins --tests --profile $(PROFILE) -- $(TEST_ARGS)
+
+.PHONY: test-deps
+test-deps: ## Install what the tests need from the package registries, if absent
+	@.ci/test-deps "$(TOOLS)"
+
+.PHONY: lint
+lint: ## Formatting, clippy and docs with warnings denied, dependency rules
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy $(QUIET) --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) --workspace --no-deps --document-private-items --profile $(PROFILE)
+	@.ci/deny "$(TOOLS)"
+
+.PHONY: bench
+bench: ## Measure the parser and the merge beside their references
+	@$(CARGO) bench --package alioth-points
+
+.PHONY: ci
+ci: lint demo test ## What CI runs; ends with the test runner's summary
