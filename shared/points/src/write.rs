@@ -1,0 +1,182 @@
+//! One client request, read, checked and encoded.
+use bytes::Bytes;
+
+use crate::dedup::last_of_each;
+use crate::read::{Body, Draft, read_ingest, read_upsert};
+use crate::wire::{put_bytes, put_number, put_varint, upsert, varint_len};
+use crate::{CollectionSchema, WriteError};
+
+/// Write ordering, as in the REST query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ordering {
+    /// Operations may be reordered; the default.
+    #[default]
+    Weak,
+    /// Through a leader chosen as need be.
+    Medium,
+    /// Through the permanent leader.
+    Strong,
+}
+
+/// The query's part of an upsert.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UpsertQuery {
+    /// `ordering`.
+    pub ordering: Option<Ordering>,
+    /// `timeout`, seconds.
+    pub timeout_s: Option<u64>,
+}
+
+/// One client request, encoded. It has at least one point.
+#[derive(Debug)]
+pub struct Write {
+    collection_name: String,
+    /// Every field of `UpsertPoints` but the points.
+    options: Vec<u8>,
+    /// See [`UpsertMessage::order_matters`](crate::UpsertMessage::order_matters).
+    order_matters: bool,
+    draft: Draft,
+    vectors_field: &'static str,
+}
+
+impl Write {
+    /// Reads the Python Alioth's body: `{"collection_name": …, "batch": {"ids", "vectors", "payloads"}}`.
+    ///
+    /// # Errors
+    /// Permanent: what the body lacks or has wrong, and where.
+    pub fn parse_ingest(body: &[u8]) -> Result<Write, WriteError> {
+        let mut body = read_ingest(body)?;
+        let collection_name = std::mem::take(&mut body.collection_name);
+        Write::new(collection_name, UpsertQuery::default(), body)
+    }
+
+    /// Reads Qdrant's REST upsert body, in its list form or its batch form.
+    ///
+    /// # Errors
+    /// Permanent: what the body lacks or has wrong, and where.
+    pub fn parse_upsert(collection: &str, query: UpsertQuery, body: &[u8]) -> Result<Write, WriteError> {
+        Write::new(collection.to_owned(), query, read_upsert(body)?)
+    }
+
+    fn new(collection_name: String, query: UpsertQuery, body: Body) -> Result<Write, WriteError> {
+        check_collection_name(&collection_name)?;
+        let options = options(&collection_name, query, &body);
+        // Every update mode but insert-only leaves it to the filter whether a point is written.
+        let insert_only = body.update_mode.ends_with(&[1]);
+        Ok(Write {
+            collection_name,
+            options,
+            order_matters: insert_only || !body.update_filter.is_empty(),
+            draft: body.draft,
+            vectors_field: body.vectors_field,
+        })
+    }
+
+    /// Collection written to.
+    pub fn collection_name(&self) -> &str {
+        &self.collection_name
+    }
+
+    /// Number of points, at least 1.
+    pub fn points(&self) -> usize {
+        self.draft.ids.len()
+    }
+
+    /// Checks every point's vectors against the collection's. A point may leave vectors out; what a vector
+    /// is inferred from is not looked into. Costs as much as the write has different vectors, not points.
+    ///
+    /// # Errors
+    /// Permanent for this schema: [`WriteError::Invalid`] with the first point at fault.
+    pub fn check(&self, schema: &CollectionSchema) -> Result<(), WriteError> {
+        self.draft.shapes.check(schema, &self.draft.ids, self.vectors_field)
+    }
+
+    /// Whole `qdrant.UpsertPoints` messages of at most `limit` bytes, unless one point alone is larger.
+    ///
+    /// Where an earlier write of an id would decide on a later one, only the last of the write is kept, as
+    /// Qdrant keeps it in one upsert: two chunks may not tell another story than one.
+    pub fn into_messages(mut self, limit: usize) -> Vec<Bytes> {
+        if self.order_matters {
+            self.keep_last_of_each_id();
+        }
+        let points = self.draft.ids.len();
+        let mut messages = Vec::new();
+        let mut start = 0;
+        while start < points {
+            let mut len = self.options.len() + self.point_len(start);
+            let mut end = start + 1;
+            while end < points && len + self.point_len(end) <= limit {
+                len += self.point_len(end);
+                end += 1;
+            }
+            let mut message = Vec::with_capacity(len);
+            message.extend_from_slice(&self.options);
+            (start..end).for_each(|point| self.put_point(point, &mut message));
+            messages.push(Bytes::from(message));
+            start = end;
+        }
+        messages
+    }
+
+    /// Bytes of a `PointStruct`.
+    fn content_len(&self, point: usize) -> usize {
+        let Draft { ids, vectors, payloads, .. } = &self.draft;
+        ids[point].field_len() + payloads[point].len() + vectors[point].len()
+    }
+
+    /// Bytes of a point as a field of `UpsertPoints`.
+    fn point_len(&self, point: usize) -> usize {
+        let content = self.content_len(point);
+        1 + varint_len(content as u64) + content
+    }
+
+    fn put_point(&self, point: usize, message: &mut Vec<u8>) {
+        let Draft { arena, ids, vectors, payloads, .. } = &self.draft;
+        message.push(upsert::POINT);
+        put_varint(message, self.content_len(point) as u64);
+        ids[point].put_field(message);
+        message.extend_from_slice(&arena[payloads[point].clone()]);
+        message.extend_from_slice(&arena[vectors[point].clone()]);
+    }
+
+    fn keep_last_of_each_id(&mut self) {
+        let draft = &mut self.draft;
+        let kept = last_of_each(draft.ids.iter().map(|id| Some(*id)));
+        if kept.len() == draft.ids.len() {
+            return;
+        }
+        draft.ids = kept.iter().map(|&point| draft.ids[point]).collect();
+        draft.vectors = kept.iter().map(|&point| draft.vectors[point].clone()).collect();
+        draft.payloads = kept.iter().map(|&point| draft.payloads[point].clone()).collect();
+    }
+}
+
+/// Every field of `UpsertPoints` but the points, by ascending number, defaults left out: equal options are equal bytes.
+fn options(collection_name: &str, query: UpsertQuery, body: &Body) -> Vec<u8> {
+    let mut options = Vec::new();
+    put_bytes(&mut options, upsert::COLLECTION_NAME, collection_name.as_bytes());
+    match query.ordering {
+        None | Some(Ordering::Weak) => {}
+        Some(Ordering::Medium) => put_bytes(&mut options, upsert::ORDERING, &[0x08, 1]),
+        Some(Ordering::Strong) => put_bytes(&mut options, upsert::ORDERING, &[0x08, 2]),
+    }
+    options.extend_from_slice(&body.shard_key);
+    options.extend_from_slice(&body.update_filter);
+    if let Some(timeout_s) = query.timeout_s {
+        put_number(&mut options, upsert::TIMEOUT, timeout_s);
+    }
+    options.extend_from_slice(&body.update_mode);
+    options
+}
+
+/// Qdrant's own rule, which it would otherwise apply long after the write was accepted.
+fn check_collection_name(name: &str) -> Result<(), WriteError> {
+    const MOST: usize = 255;
+    let message = match name {
+        "" => "may not be empty".to_owned(),
+        _ if name.chars().count() > MOST => format!("may have at most {MOST} characters"),
+        _ if name.contains(['/', '\0']) => "may not contain `/` or a zero byte".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(WriteError::Invalid { point: None, field: "collection_name".to_owned(), message })
+}
