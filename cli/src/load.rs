@@ -22,12 +22,20 @@ use tokio::{
     task::JoinSet,
 };
 
+pub(crate) use self::progress::Progress;
 use self::{
     client::{Client, Sent},
-    progress::Progress,
     rows::{BadRow, Format, Mapping, Row},
 };
 use crate::exit::Exit;
+
+/// What Qdrant's documentation advises for one upsert is 64 to 256 points; Alioth merges anyway.
+const DEFAULT_BATCH: NonZeroUsize = NonZeroUsize::new(100).expect("is above zero");
+/// Enough to hide the confirm's latency.
+const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(4).expect("is above zero");
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A broker's restart or a burst's drain is shorter.
+const DEFAULT_GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
 /// Distinct reasons that a summary spells out.
 const REASONS_SHOWN: usize = 10;
@@ -62,10 +70,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "COLUMN", default_value = "payload")]
     pub(crate) payload: String,
     /// Points a request
-    #[arg(long, default_value = "100")]
+    #[arg(long, default_value_t = DEFAULT_BATCH)]
     pub(crate) batch: NonZeroUsize,
     /// Requests in flight
-    #[arg(long, default_value = "4")]
+    #[arg(long, default_value_t = DEFAULT_CONCURRENCY)]
     pub(crate) concurrency: NonZeroUsize,
     /// How long one request may take
     #[arg(long, default_value = "30s", value_parser = span)]
@@ -75,8 +83,28 @@ pub(crate) struct LoadArgs {
     pub(crate) give_up_after: Duration,
 }
 
-fn span(text: &str) -> Result<Duration, alioth_config::ParseValueError> {
+pub(crate) fn span(text: &str) -> Result<Duration, alioth_config::ParseValueError> {
     text.parse::<Span>().map(|span| span.0)
+}
+
+impl LoadArgs {
+    /// What the command takes when only the three needed arguments are given.
+    pub(crate) fn defaults(file: PathBuf, collection: &str, url: &str) -> Self {
+        Self {
+            file,
+            collection: collection.to_owned(),
+            url: url.to_owned(),
+            api_key: None,
+            format: None,
+            id: "id".to_owned(),
+            vector: vec!["vector".to_owned()],
+            payload: "payload".to_owned(),
+            batch: DEFAULT_BATCH,
+            concurrency: DEFAULT_CONCURRENCY,
+            timeout: DEFAULT_TIMEOUT,
+            give_up_after: DEFAULT_GIVE_UP_AFTER,
+        }
+    }
 }
 
 /// What a load came to.

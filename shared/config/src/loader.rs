@@ -97,6 +97,11 @@ impl Loader {
         section
     }
 
+    /// Whether a variable is set to anything, good or bad.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

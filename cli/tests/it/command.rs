@@ -1,0 +1,224 @@
+//! `alioth` as a process.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use alioth_testkit::wait_until;
+use qdrant_client::{
+    Qdrant,
+    qdrant::{CountPointsBuilder, CreateCollectionBuilder, Distance, VectorParamsBuilder},
+};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn alioth(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alioth"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+async fn output(arguments: &[&str]) -> Output {
+    let mut command = alioth(arguments);
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A standalone Alioth; killed when dropped.
+struct Standalone {
+    child: Child,
+    http: String,
+    qdrant: String,
+}
+
+impl Standalone {
+    /// Starts it on free ports and reads their addresses from its first line.
+    async fn start(data_dir: &Path) -> Self {
+        let data_dir = data_dir.to_str().unwrap().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut child = alioth(&["standalone", "--data-dir", &data_dir, "--free-ports"])
+                .env("ALIOTH_LOG_LEVEL", "warn")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let stdout = child.stdout.take().unwrap();
+            BufReader::new(stdout).read_line(&mut line).unwrap();
+            let address = |name: &str| {
+                let (_, rest) = line.split_once(name).unwrap_or_else(|| panic!("{name} is not in {line:?}"));
+                rest.split_whitespace().next().unwrap().to_owned()
+            };
+            Self {
+                http: address("writes at "),
+                qdrant: address("Qdrant's gRPC at "),
+                child,
+            }
+        })
+        .await
+        .unwrap()
+    }
+
+    fn client(&self) -> Qdrant {
+        Qdrant::from_url(&self.qdrant)
+            .skip_compatibility_check()
+            .build()
+            .unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Standalone {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+async fn create(client: &Qdrant, collection: &str) {
+    let vectors = VectorParamsBuilder::new(2, Distance::Dot);
+    client
+        .create_collection(CreateCollectionBuilder::new(collection).vectors_config(vectors))
+        .await
+        .unwrap();
+}
+
+async fn count(client: &Qdrant, collection: &str) -> u64 {
+    let request = CountPointsBuilder::new(collection).exact(true);
+    let response = client.count(request).await.unwrap();
+    response.result.unwrap().count
+}
+
+fn points_file(folder: &Path, lines: &[String]) -> String {
+    let path = folder.join("points.ndjson");
+    let mut file = std::fs::File::create(&path).unwrap();
+    for line in lines {
+        writeln!(file, "{line}").unwrap();
+    }
+    path.to_str().unwrap().to_owned()
+}
+
+fn good_lines(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|id| format!("{{\"id\":{id},\"vector\":[{id},0.5],\"payload\":{{\"n\":{id}}}}}"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_loads_searches_and_stops() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../loadtest/data/movies.parquet");
+    let output = output(&["demo", "--data", data]).await;
+    let (said, complaints) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complaints}");
+    for expected in [
+        "accepted 3200 · applied 3200 · dead-lettered 0",
+        "nearest to The Lion King: Up",
+        "Monsters, Inc.",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in\n{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_without_its_films_fails() {
+    let output = output(&["demo", "--data", "/nonexistent/films.parquet"]).await;
+    assert_eq!(output.status.code(), Some(70), "{}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_writes_survive_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let file = points_file(folder.path(), &good_lines(2_000));
+
+    let alioth = Standalone::start(&data_dir).await;
+    create(&alioth.client(), "survivors").await;
+    let loaded = output(&["load", &file, "--collection", "survivors", "--url", &alioth.http, "--batch", "10"]).await;
+    assert!(loaded.status.success(), "{}", text(&loaded.stderr));
+    assert!(text(&loaded.stdout).starts_with("accepted 2000 points"), "{}", text(&loaded.stdout));
+    // At once: whatever was accepted and not applied yet is in the queue only.
+    alioth.signal("KILL");
+    drop(alioth);
+
+    let alioth = Standalone::start(&data_dir).await;
+    let client = alioth.client();
+    wait_until(DEADLINE, || async { count(&client, "survivors").await == 2_000 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn standalone_ends_cleanly_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut alioth = Standalone::start(folder.path()).await;
+    alioth.signal("TERM");
+    let status = tokio::task::spawn_blocking(move || alioth.child.wait().unwrap());
+    assert!(status.await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_names_the_rows_that_are_refused_and_loads_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let alioth = Standalone::start(&folder.path().join("data")).await;
+    let client = alioth.client();
+    create(&client, "partly").await;
+
+    let mut lines = good_lines(50);
+    lines[20] = r#"{"id":20,"vector":[1,2,3],"payload":{}}"#.to_owned();
+    lines[30] = r#"{"id":-1,"vector":[1,2],"payload":{}}"#.to_owned();
+    lines[40] = "nonsense".to_owned();
+    let file = points_file(folder.path(), &lines);
+    let loaded = output(&["load", &file, "--collection", "partly", "--url", &alioth.http]).await;
+    let said = text(&loaded.stdout);
+    assert_eq!(loaded.status.code(), Some(65), "{said}");
+    assert!(said.starts_with("accepted 47 points"), "{said}");
+    for expected in ["rejected 3", "(row 21)", "(row 31)", "(row 41)", "not a JSON object"] {
+        assert!(said.contains(expected), "{expected:?} is not in\n{said}");
+    }
+    wait_until(DEADLINE, || async { count(&client, "partly").await == 47 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_into_a_missing_collection_stops_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let alioth = Standalone::start(&folder.path().join("data")).await;
+    let file = points_file(folder.path(), &good_lines(3));
+    let loaded = output(&["load", &file, "--collection", "nowhere", "--url", &alioth.http]).await;
+    assert_eq!(loaded.status.code(), Some(69));
+    let complaint = text(&loaded.stderr);
+    assert!(complaint.contains("404") && complaint.contains("nowhere"), "{complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_gives_up_on_a_server_that_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = points_file(folder.path(), &good_lines(3));
+    // Port 9 (discard) has no listener on a loopback interface.
+    let arguments = ["load", &file, "--collection", "c", "--url", "http://127.0.0.1:9", "--give-up-after", "300ms"];
+    let loaded = output(&arguments).await;
+    assert_eq!(loaded.status.code(), Some(69));
+    assert!(text(&loaded.stderr).contains("gave up after 300ms"), "{}", text(&loaded.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_configuration_exits_64_and_names_every_problem() {
+    let mut command = alioth(&["standalone"]);
+    command.env("ALIOTH_DRAIN_TIMEOUT", "soon").env("ALIOTH_QDRANT_ULR", "x");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let complaint = text(&output.stderr);
+    assert!(complaint.contains("ALIOTH_DRAIN_TIMEOUT: expected a number"), "{complaint}");
+    assert!(complaint.contains("did you mean ALIOTH_QDRANT_URL?"), "{complaint}");
+}
