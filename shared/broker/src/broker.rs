@@ -1,0 +1,77 @@
+//! The interface both backends implement.
+
+use std::sync::Arc;
+
+use crate::{
+    error::{ConsumeError, DeclareError, PublishError},
+    message::{Delivery, OutgoingMessage},
+    queue::{Queue, QueueDepth},
+};
+
+/// Publishes with confirms. Cheap to clone behind an `Arc`, safe to share.
+#[async_trait::async_trait]
+pub trait Publisher: Send + Sync + 'static {
+    /// Publishes all, in order, and returns when every one is confirmed; pipelined, bounded in flight.
+    ///
+    /// # Errors
+    /// The first failure; others may have been queued. Fails at once while the broker is away.
+    ///
+    /// # Cancel safety
+    /// Leaks nothing; what was handed over may be queued all the same.
+    async fn publish(
+        &self,
+        queue: Queue,
+        messages: Vec<OutgoingMessage>,
+    ) -> Result<(), PublishError>;
+
+    /// Whether a publish now has a broker to go to.
+    fn is_ready(&self) -> bool;
+}
+
+/// A consumer of one queue. Reconnecting is its own affair. Dropping it unsettled gives everything back.
+#[async_trait::async_trait]
+pub trait Consumer: Send + 'static {
+    /// The next delivery; waits over broker outages; `None` once cancelled and empty.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no delivery is lost.
+    async fn next(&mut self) -> Option<Delivery>;
+
+    /// basic.cancel: the broker sends no more; what was prefetched still comes from `next`.
+    async fn cancel(&mut self);
+
+    /// Closes channel and connection, after everything is settled; what is not goes back to the queue.
+    async fn close(&mut self);
+
+    /// Whether it is subscribed now.
+    fn is_ready(&self) -> bool;
+}
+
+/// One broker, RabbitMQ or embedded.
+#[async_trait::async_trait]
+pub trait Broker: Send + Sync + 'static {
+    /// Declares the topology; idempotent. Reconnects repeat it by themselves.
+    ///
+    /// # Errors
+    /// Away (transient); or a queue that exists with other arguments or is refused.
+    async fn declare(&self) -> Result<(), DeclareError>;
+
+    /// The shared publisher; connects from the first call on, in the background.
+    fn publisher(&self) -> Arc<dyn Publisher>;
+
+    /// Consumes `queue` with at most `prefetch` unsettled deliveries; connects in the background.
+    ///
+    /// # Errors
+    /// After [`Broker::close`]. An absent broker is none: the consumer waits for it.
+    async fn consume(&self, queue: Queue, prefetch: u16)
+    -> Result<Box<dyn Consumer>, ConsumeError>;
+
+    /// Messages ready and unsettled in `queue`.
+    ///
+    /// # Errors
+    /// Away, or no such queue.
+    async fn depth(&self, queue: Queue) -> Result<QueueDepth, ConsumeError>;
+
+    /// Closes every connection; consumers still open end.
+    async fn close(&self);
+}

@@ -1,0 +1,173 @@
+//! RabbitMQ through lapin. Publishing and each consumer have a connection of their own: RabbitMQ blocks whole
+//! connections when it runs short of memory or disk, and a consumer's acks must still get through then.
+
+mod consumer;
+mod link;
+mod properties;
+mod publisher;
+mod pump;
+mod topology;
+mod window;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use lapin::{
+    options::QueueDeclareOptions,
+    types::{FieldTable, ShortString},
+    uri::AMQPUri,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{
+    consumer::RabbitConsumer,
+    link::{Link, LinkError},
+    publisher::RabbitPublisher,
+};
+use crate::{
+    broker::{Broker, Consumer, Publisher},
+    config::{AmqpConfig, parse_url},
+    error::{ConsumeError, DeclareError, OpenError},
+    metrics::BrokerMetrics,
+    queue::{Queue, QueueDepth, QueueLimits, QueueNames},
+};
+
+/// Everything a connection of ours needs to know.
+#[derive(Debug)]
+struct Settings {
+    uri: AMQPUri,
+    connection_name: String,
+    names: QueueNames,
+    limits: QueueLimits,
+    connect_timeout: Duration,
+    confirm_timeout: Duration,
+    in_flight: usize,
+    in_flight_bytes: usize,
+}
+
+/// One RabbitMQ. Connects when a publisher or consumer is asked for, and again by itself whenever it must.
+#[derive(Debug)]
+pub struct RabbitMqBroker {
+    settings: Arc<Settings>,
+    metrics: BrokerMetrics,
+    publisher: OnceLock<Arc<RabbitPublisher>>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl RabbitMqBroker {
+    /// Prepares a broker; nothing is connected yet. `connection_name` is what RabbitMQ's management shows.
+    ///
+    /// # Errors
+    /// When the URL is none (not transient).
+    pub fn new(
+        config: &AmqpConfig,
+        connection_name: &str,
+        metrics: BrokerMetrics,
+    ) -> Result<Self, OpenError> {
+        let mut uri = parse_url(&config.url).map_err(|reason| OpenError::Url { reason })?;
+        let heartbeat_s = u16::try_from(config.heartbeat.0.as_secs()).unwrap_or(u16::MAX);
+        uri.query.heartbeat.get_or_insert(heartbeat_s);
+        uri.query.frame_max.get_or_insert(link::FRAME_MAX);
+        // amqps takes the process's default provider. Whoever installed one first has decided.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let settings = Settings {
+            uri,
+            connection_name: connection_name.to_owned(),
+            names: QueueNames::new(&config.queue_prefix),
+            limits: config.limits(),
+            connect_timeout: config.connect_timeout.0,
+            confirm_timeout: config.confirm_timeout.0,
+            in_flight: config.in_flight as usize,
+            in_flight_bytes: config.in_flight_bytes.as_usize(),
+        };
+        Ok(Self {
+            settings: Arc::new(settings),
+            metrics,
+            publisher: OnceLock::new(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// A connection for one errand.
+    async fn errand(&self) -> Result<Link, LinkError> {
+        Link::open(&self.settings, "errand").await
+    }
+}
+
+#[async_trait::async_trait]
+impl Broker for RabbitMqBroker {
+    async fn declare(&self) -> Result<(), DeclareError> {
+        let link = self.errand().await.map_err(|error| DeclareError::Away {
+            reason: error.to_string(),
+        })?;
+        let declared = topology::declare(&link, &self.settings).await;
+        link.close().await;
+        declared
+    }
+
+    fn publisher(&self) -> Arc<dyn Publisher> {
+        let publisher = self.publisher.get_or_init(|| {
+            Arc::new(RabbitPublisher::start(
+                Arc::clone(&self.settings),
+                self.metrics.clone(),
+                self.shutdown.child_token(),
+                &self.tasks,
+            ))
+        });
+        Arc::clone(publisher) as Arc<dyn Publisher>
+    }
+
+    async fn consume(
+        &self,
+        queue: Queue,
+        prefetch: u16,
+    ) -> Result<Box<dyn Consumer>, ConsumeError> {
+        if self.shutdown.is_cancelled() {
+            return Err(ConsumeError::Away {
+                reason: "it was closed".to_owned(),
+            });
+        }
+        let consumer = RabbitConsumer::start(
+            Arc::clone(&self.settings),
+            self.metrics.clone(),
+            queue,
+            prefetch,
+            self.shutdown.child_token(),
+            &self.tasks,
+        );
+        Ok(Box::new(consumer))
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<QueueDepth, ConsumeError> {
+        let away = |error: LinkError| ConsumeError::Away {
+            reason: error.to_string(),
+        };
+        let link = self.errand().await.map_err(away)?;
+        let name = ShortString::from(self.settings.names.of(queue));
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let asked = async {
+            let channel = link.channel().await?;
+            let declared = channel.queue_declare(name, options, FieldTable::default());
+            link.in_time(declared).await
+        };
+        let state = asked.await.map_err(away);
+        link.close().await;
+        state.map(|state| QueueDepth {
+            ready: u64::from(state.message_count()),
+            unsettled: None,
+        })
+    }
+
+    async fn close(&self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
