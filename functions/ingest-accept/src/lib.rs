@@ -1,1 +1,166 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+pub mod api;
+mod body;
+mod budget;
+mod config;
+mod content;
+mod cpu;
+mod decode;
+mod docs;
+#[cfg(test)]
+mod fakes;
+mod handlers;
+mod keys;
+mod message;
+mod metrics;
+mod openapi;
+pub mod reply;
+mod router;
+mod schemas;
+mod server;
+mod write;
+
+use std::{sync::Arc, time::Duration};
+
+use alioth_broker::Publisher;
+use alioth_cluster::SchemaCache;
+use alioth_lifecycle::LifecycleError;
+use alioth_telemetry::{
+    Condition, Readiness,
+    prometheus::{self, Registry},
+};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use answer::Code;
+pub use config::{AcceptConfig, ApiConfig, Config, HttpConfig};
+pub use keys::KeysError;
+
+use self::{keys::Keys, metrics::Metrics, router::App, write::Acceptor};
+
+/// How often readiness follows the broker's connection. Requests ask it themselves.
+const READINESS_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What writes go to and are checked against, and where this is observed.
+#[derive(Clone)]
+pub struct Services {
+    /// Takes the messages.
+    pub publisher: Arc<dyn Publisher>,
+    /// Knows the collections.
+    pub schemas: SchemaCache,
+    /// Takes the metrics.
+    pub registry: Registry,
+    /// Gets the conditions `rabbitmq` and `serving`.
+    pub readiness: Readiness,
+}
+
+/// All that [`run`] works with.
+pub struct Deps {
+    /// The port.
+    pub listener: TcpListener,
+    /// Everything behind it.
+    pub services: Services,
+}
+
+/// Why ingest-accept did not run, or did not end well. Never transient.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configured keys cannot be had.
+    #[error("load the API keys")]
+    Keys(#[from] KeysError),
+    /// A metric was registered twice.
+    #[error("register the metrics of ingest-accept")]
+    Metrics(#[from] prometheus::Error),
+    /// Requests were still being handled at the drain deadline.
+    #[error("drain ingest-accept")]
+    Drain(#[from] LifecycleError),
+}
+
+/// Ingest-accept without a port: what Lambda calls, and what [`run`] serves.
+pub struct Function {
+    app: App,
+    router: Router,
+    /// Whether the broker has a connection.
+    connected: Condition,
+    /// Whether new connections are taken.
+    serving: Condition,
+}
+
+impl Function {
+    /// Loads the keys, registers the metrics and makes the router.
+    ///
+    /// # Errors
+    /// `Keys` and `Metrics`.
+    pub fn new(config: &Config, services: Services) -> Result<Self, RunError> {
+        let Services {
+            publisher,
+            schemas,
+            registry,
+            readiness,
+        } = services;
+        let keys = Arc::new(Keys::load(&config.api)?);
+        let metrics = Metrics::register(&registry)?;
+        let app = Arc::new(Acceptor::new(config, publisher, schemas, keys, metrics));
+        let connected = readiness.condition("rabbitmq");
+        let serving = readiness.condition("serving");
+        let router = router::router(Arc::clone(&app), registry, readiness);
+        Ok(Self {
+            app,
+            router,
+            connected,
+            serving,
+        })
+    }
+
+    /// Every route. Clones share their state.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Follows the broker's connection and the file of keys until the token is cancelled.
+    fn watch(&self, tasks: &TaskTracker, token: &CancellationToken) {
+        tasks.spawn(Arc::clone(&self.app.keys).watch(token.clone()));
+        let (app, connected) = (Arc::clone(&self.app), self.connected.clone());
+        let token = token.clone();
+        tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(READINESS_INTERVAL);
+            loop {
+                tokio::select! {
+                    () = token.cancelled() => return,
+                    _ = ticks.tick() => connected.set(app.publisher.is_ready()),
+                }
+            }
+        });
+    }
+}
+
+/// Serves until `shutdown` is cancelled, then answers what is under way, and returns when the last
+/// connection has ended. Closing the broker is the caller's.
+///
+/// # Errors
+/// `Keys` and `Metrics` at once; `Drain` when requests outlast the drain deadline.
+pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Result<(), RunError> {
+    let function = Function::new(&config, deps.services)?;
+    function.serving.set(true);
+    let watchers = TaskTracker::new();
+    function.watch(&watchers, &shutdown);
+    let open = function.app.metrics.connections.clone();
+    let router = function.router();
+    let connections = server::serve(&deps.listener, router, &config.http, open, shutdown).await;
+    // First whoever asks for readiness learns that no more is taken, then whoever connects.
+    function.serving.set(false);
+    drop(deps.listener);
+    watchers.close();
+    watchers.wait().await;
+    let deadline = config.drain.timeout.0;
+    tokio::time::timeout(deadline, connections.wait())
+        .await
+        .map_err(|_| LifecycleError::DrainDeadlineMissed {
+            deadline,
+            tasks: connections.len(),
+        })?;
+    Ok(())
+}

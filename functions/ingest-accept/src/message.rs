@@ -1,0 +1,152 @@
+//! A write's chunks as messages: content type, type, ids and headers of the wire format. Pure.
+
+use alioth_broker::{HeaderValue, OutgoingMessage};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use uuid::Uuid;
+
+const CONTENT_TYPE: &str = "application/x-protobuf";
+/// The `type` of a message whose body is an upsert.
+const UPSERT_POINTS: &str = "qdrant.UpsertPoints";
+const ACCEPTED_AT: &str = "alioth-accepted-at-ms";
+const CHUNK: &str = "alioth-chunk";
+const TRACEPARENT: &str = "traceparent";
+
+/// What all messages of one write have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub(crate) ingest_id: Uuid,
+    pub(crate) accepted_at_ms: i64,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Envelope {
+    /// Makes a message of each chunk, in their order.
+    pub(crate) fn wrap(&self, chunks: Vec<Bytes>) -> Vec<OutgoingMessage> {
+        let count = chunks.len();
+        let message_id = self.ingest_id.to_string();
+        chunks
+            .into_iter()
+            .enumerate()
+            .map(|(index, body)| OutgoingMessage {
+                body,
+                content_type: CONTENT_TYPE.to_owned(),
+                kind: UPSERT_POINTS.to_owned(),
+                message_id: message_id.clone(),
+                headers: self.headers(index + 1, count),
+            })
+            .collect()
+    }
+
+    fn headers(&self, number: usize, count: usize) -> Vec<(String, HeaderValue)> {
+        let mut headers = Vec::with_capacity(3);
+        headers.push((
+            ACCEPTED_AT.to_owned(),
+            HeaderValue::Int(self.accepted_at_ms),
+        ));
+        headers.push((
+            CHUNK.to_owned(),
+            HeaderValue::Text(format!("{number}/{count}")),
+        ));
+        if let Some(traceparent) = &self.traceparent {
+            headers.push((
+                TRACEPARENT.to_owned(),
+                HeaderValue::Text(traceparent.clone()),
+            ));
+        }
+        headers
+    }
+}
+
+/// The request's `traceparent`, if it is one; anything else is dropped, as the standard says.
+/// Source: <https://www.w3.org/TR/trace-context/>, 3.2.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let value = values.next()?.to_str().ok()?;
+    (values.next().is_none() && is_traceparent(value)).then(|| value.to_owned())
+}
+
+fn is_traceparent(value: &str) -> bool {
+    let mut parts = value.split('-');
+    let (version, trace, parent, flags) = (parts.next(), parts.next(), parts.next(), parts.next());
+    let known_version = match version {
+        // Version 00 has these four parts and no more; a later one may have more.
+        Some("00") => parts.next().is_none(),
+        Some("ff") | None => false,
+        Some(later) => is_hex(later, 2),
+    };
+    known_version
+        && trace.is_some_and(|id| is_hex(id, 32) && !is_zero(id))
+        && parent.is_some_and(|id| is_hex(id, 16) && !is_zero(id))
+        && flags.is_some_and(|flags| is_hex(flags, 2))
+}
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_zero(id: &str) -> bool {
+    id.bytes().all(|byte| byte == b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn chunks_share_the_id_and_are_numbered() {
+        let envelope = Envelope {
+            ingest_id: Uuid::from_u128(1),
+            accepted_at_ms: 1_700_000_000_000,
+            traceparent: Some(TRACE.to_owned()),
+        };
+        let messages = envelope.wrap(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+        assert_eq!(messages.len(), 2);
+        for (message, (body, chunk)) in messages.iter().zip([("a", "1/2"), ("b", "2/2")]) {
+            assert_eq!(message.body, body);
+            assert_eq!(message.content_type, "application/x-protobuf");
+            assert_eq!(message.kind, "qdrant.UpsertPoints");
+            assert_eq!(message.message_id, "00000000-0000-0000-0000-000000000001");
+            assert_eq!(
+                message.headers,
+                [
+                    (ACCEPTED_AT.to_owned(), HeaderValue::Int(1_700_000_000_000)),
+                    (CHUNK.to_owned(), HeaderValue::Text(chunk.to_owned())),
+                    (TRACEPARENT.to_owned(), HeaderValue::Text(TRACE.to_owned())),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn a_valid_traceparent_goes_along_and_no_other() {
+        let found = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, value.parse().unwrap());
+            }
+            traceparent(&headers)
+        };
+        assert_eq!(found(&[TRACE]).as_deref(), Some(TRACE));
+        let later = TRACE.replacen("00", "01", 1) + "-more";
+        assert_eq!(found(&[&later]).as_deref(), Some(later.as_str()));
+        for bad in [
+            "",
+            "00",
+            &TRACE.to_uppercase(),
+            &TRACE.replacen("00", "ff", 1),
+            &format!("{TRACE}-more"),
+            &TRACE.replace("b7ad6b7169203331", "0000000000000000"),
+            &TRACE.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            &TRACE[..TRACE.len() - 1],
+        ] {
+            assert_eq!(found(&[bad]), None, "{bad}");
+        }
+        assert_eq!(found(&[TRACE, TRACE]), None);
+    }
+}

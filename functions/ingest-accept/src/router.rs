@@ -1,0 +1,80 @@
+//! All routes, in one table. Knows nothing of connections: a listener, or Lambda, calls it.
+
+use std::{sync::Arc, time::Instant};
+
+use alioth_telemetry::{Readiness, admin_router, prometheus::Registry};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::Response,
+    routing::{MethodRouter, get, post, put},
+};
+
+use crate::{
+    docs, handlers,
+    metrics::{Held, Route},
+    write::Acceptor,
+};
+
+/// What every handler shares.
+pub(crate) type App = Arc<Acceptor>;
+
+pub(crate) const INGEST_PATH: &str = "/alioth/ingest";
+pub(crate) const UPSERT_PATH: &str = "/collections/{name}/points";
+
+/// Routes of the admin endpoint, on this port, too.
+#[cfg(test)]
+pub(crate) const ADMIN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/metrics"];
+
+/// Every route but the admin endpoint's.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/", get(handlers::about)),
+        ("/alioth/", get(handlers::about_alioth)),
+        (INGEST_PATH, post(handlers::ingest)),
+        (UPSERT_PATH, put(handlers::upsert)),
+        ("/openapi.json", get(docs::openapi_json)),
+        ("/docs", get(docs::to_index)),
+        ("/docs/", get(docs::index)),
+        ("/docs/{file}", get(docs::file)),
+    ]
+}
+
+/// Makes the router of ingest-accept.
+pub(crate) fn router(app: App, registry: Registry, readiness: Readiness) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, handler)
+        })
+        .merge(admin_router(registry, readiness).with_state(()))
+        .fallback(handlers::no_route)
+        .method_not_allowed_fallback(handlers::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), observe))
+        .with_state(app)
+}
+
+/// Counts requests and their time.
+async fn observe(
+    State(app): State<App>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let in_flight = Held::one(&app.metrics.in_flight);
+    let route = path.map_or(Route::Other, |path| match path.as_str() {
+        INGEST_PATH => Route::Ingest,
+        UPSERT_PATH => Route::Upsert,
+        _ => Route::Other,
+    });
+    let response = next.run(request).await;
+    drop(in_flight);
+    app.metrics
+        .answered(route, response.status(), started.elapsed());
+    response
+}
+
+#[cfg(test)]
+mod tests;

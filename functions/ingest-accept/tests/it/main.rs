@@ -1,0 +1,12 @@
+//! The process as it is deployed, against a real RabbitMQ and a Qdrant; and `run` in-process over
+//! the embedded broker.
+
+mod answers;
+mod bad_input;
+mod broker_faults;
+mod connections;
+mod embedded;
+mod lifecycle;
+mod memory;
+mod python_clients;
+mod support;

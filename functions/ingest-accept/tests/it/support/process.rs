@@ -1,0 +1,97 @@
+//! The real process, on ports of its own.
+
+use std::{net::SocketAddr, process::Stdio};
+
+use alioth_testkit::ReservedPort;
+use tokio::{io::AsyncReadExt, process::Child, process::Command};
+
+use super::DEADLINE;
+
+/// A running ingest-accept, killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    http: ReservedPort,
+    admin: ReservedPort,
+}
+
+/// How a process ended.
+pub(crate) struct Ended {
+    /// `None` after a signal.
+    pub(crate) code: Option<i32>,
+    /// Standard output and error.
+    pub(crate) output: String,
+}
+
+impl Process {
+    /// Starts it with these settings and no others.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        let (http, admin) = (ReservedPort::new(), ReservedPort::new());
+        let child = Command::new(env!("CARGO_BIN_EXE_ingest-accept"))
+            .env_clear()
+            .env("ALIOTH_HTTP_LISTEN", http.address().to_string())
+            .env("ALIOTH_ADMIN_LISTEN", admin.address().to_string())
+            .env("ALIOTH_LOG_LEVEL", "info")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { child, http, admin }
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        let status = std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> Ended {
+        let waited = tokio::time::timeout(DEADLINE, self.child.wait()).await;
+        let code = waited.unwrap().unwrap().code();
+        let mut output = String::new();
+        let out = self.child.stdout.as_mut().unwrap();
+        out.read_to_string(&mut output).await.unwrap();
+        let err = self.child.stderr.as_mut().unwrap();
+        err.read_to_string(&mut output).await.unwrap();
+        Ended { code, output }
+    }
+
+    /// Whether it runs still.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Resident memory now.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.status_kib("VmRSS:") * 1024
+    }
+
+    /// The most it ever was.
+    pub(crate) fn peak_resident_bytes(&self) -> u64 {
+        self.status_kib("VmHWM:") * 1024
+    }
+
+    fn status_kib(&self, field: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
