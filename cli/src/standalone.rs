@@ -147,7 +147,7 @@ impl Standalone {
             listener,
             services: ingest_accept::Services {
                 publisher: broker.publisher(),
-                schemas: Arc::new(SchemaCache::new(&cluster, &settings.qdrant)),
+                schemas: SchemaCache::new(&cluster, &settings.qdrant),
                 registry: registry.clone(),
                 readiness: readiness.clone(),
             },
