@@ -1,6 +1,7 @@
 //! Where the reader stands, and the steps between values: white space, brackets, commas, keys, literals.
 use std::borrow::Cow;
 
+use super::element::Rhythm;
 use super::text::RawText;
 use crate::error::{Fault, Parsed};
 
@@ -9,16 +10,17 @@ use crate::error::{Fault, Parsed};
 pub(crate) struct Cursor<'a> {
     pub(super) body: &'a [u8],
     pub(super) at: usize,
+    pub(super) rhythm: Rhythm,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(body: &'a [u8]) -> Cursor<'a> {
-        Cursor { body, at: 0 }
+        Cursor { body, at: 0, rhythm: Rhythm::default() }
     }
 
     /// Another cursor on the same body, at `offset`.
     pub(crate) fn probe(&self, offset: usize) -> Cursor<'a> {
-        Cursor { body: self.body, at: offset }
+        Cursor { body: self.body, at: offset, rhythm: self.rhythm }
     }
 
     /// The text between `offset` and the cursor.

@@ -33,6 +33,22 @@ pub(super) struct Decimal {
     pub(super) inexact: bool,
 }
 
+impl Decimal {
+    /// The float this is, if an approximate double is enough to know it.
+    ///
+    /// The double is less than 2^-51 of its value off the text: two roundings, and what `inexact` left out
+    /// of 19 digits. If all that is nearer than 2^-50 rounds to one float, so does the nearest double.
+    pub(super) fn near_float(&self) -> Option<f32> {
+        const NEAR: f64 = 1.0 / (1_u64 << 50) as f64;
+        let power = EXACT_POWERS.get(usize::try_from(self.exponent.unsigned_abs()).ok()?)?;
+        let mantissa = self.mantissa as f64;
+        let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
+        let float = value as f32;
+        let sure = (value * (1.0 - NEAR)) as f32 == float && (value * (1.0 + NEAR)) as f32 == float;
+        sure.then_some(if self.negative { -float } else { float })
+    }
+}
+
 impl Cursor<'_> {
     /// Reads a number.
     #[inline]

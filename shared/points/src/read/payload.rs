@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{MAX_LEVEL, Reader};
 use crate::error::{Fault, Parsed};
 use crate::json::Number;
-use crate::wire::{close, open, put_varint, varint_len};
+use crate::wire::{close, open, put_bytes, put_number, varint_len};
 
 /// `PointStruct.payload`: a map's entry.
 const PAYLOAD: u8 = 0x1a;
@@ -26,52 +26,45 @@ const ITEM: u8 = 0x0a;
 /// Message levels of a `PointStruct`.
 const POINT_LEVEL: u32 = 1;
 
-/// A value without parts, as the content of a `Value`: `head`, then `text`.
-struct Scalar<'a> {
-    head: [u8; 11],
-    head_len: usize,
-    text: Cow<'a, [u8]>,
+/// A value without parts, as the content of a `Value`: a tag and at most ten bytes.
+#[derive(Debug, Clone, Copy)]
+struct Scalar {
+    bytes: [u8; 11],
+    len: usize,
 }
 
-impl Scalar<'_> {
-    fn varint(tag: u8, mut value: u64) -> Self {
-        let mut head = [0; 11];
-        head[0] = tag;
-        let mut head_len = 1;
+impl Scalar {
+    fn varint(tag: u8, mut value: u64) -> Scalar {
+        let mut bytes = [0; 11];
+        bytes[0] = tag;
+        let mut len = 1;
         while value >= 0x80 {
-            head[head_len] = value as u8 | 0x80;
+            bytes[len] = value as u8 | 0x80;
             value >>= 7;
-            head_len += 1;
+            len += 1;
         }
-        head[head_len] = value as u8;
-        Scalar { head, head_len: head_len + 1, text: Cow::Borrowed(&[]) }
+        bytes[len] = value as u8;
+        Scalar { bytes, len: len + 1 }
     }
 
-    fn double(value: f64) -> Self {
-        let mut head = [0; 11];
-        head[0] = DOUBLE;
-        head[1..9].copy_from_slice(&value.to_le_bytes());
-        Scalar { head, head_len: 9, text: Cow::Borrowed(&[]) }
-    }
-
-    fn len(&self) -> usize {
-        self.head_len + self.text.len()
-    }
-
-    fn put(&self, tag: u8, out: &mut Vec<u8>) {
-        out.push(tag);
-        put_varint(out, self.len() as u64);
-        out.extend_from_slice(&self.head[..self.head_len]);
-        out.extend_from_slice(&self.text);
+    fn double(value: f64) -> Scalar {
+        let mut bytes = [0; 11];
+        bytes[0] = DOUBLE;
+        bytes[1..9].copy_from_slice(&value.to_le_bytes());
+        Scalar { bytes, len: 9 }
     }
 }
 
-/// What stands where a value is wanted.
+/// What stands where a value is wanted: a whole scalar, or how a container begins.
 enum Found<'a> {
-    Scalar(Scalar<'a>),
+    Text(Cow<'a, [u8]>),
+    Scalar(Scalar),
     Object,
     List,
 }
+
+/// Strings up to here have all their lengths in one byte, their entry's included.
+const SHORT: usize = 56;
 
 impl<'a> Reader<'a> {
     /// Reads a payload, `null` being none, and writes it as a point's fields `payload`.
@@ -98,51 +91,61 @@ impl<'a> Reader<'a> {
     }
 
     /// Writes one map entry whose `Value` is `level` messages down.
+    #[inline]
     fn entry(&mut self, tag: u8, key: &[u8], level: u32) -> Parsed<()> {
         let found = self.found(level)?;
         let out = &mut self.draft.arena;
-        if let Found::Scalar(scalar) = &found {
-            let key_len = 1 + varint_len(key.len() as u64) + key.len();
-            let value_len = 1 + varint_len(scalar.len() as u64) + scalar.len();
-            out.push(tag);
-            put_varint(out, (key_len + value_len) as u64);
-            crate::wire::put_bytes(out, KEY, key);
-            scalar.put(VALUE, out);
-            return Ok(());
+        let key_len = 1 + varint_len(key.len() as u64) + key.len();
+        match found {
+            Found::Text(text) if key.len() <= SHORT && text.len() <= SHORT => {
+                let (key_len, text_len) = (key.len() as u8, text.len() as u8);
+                out.extend_from_slice(&[tag, 6 + key_len + text_len, KEY, key_len]);
+                out.extend_from_slice(key);
+                out.extend_from_slice(&[VALUE, 2 + text_len, STRING, text_len]);
+                out.extend_from_slice(&text);
+            }
+            Found::Text(text) => {
+                let value_len = text_len(&text);
+                put_number(out, tag, (key_len + 1 + varint_len(value_len as u64) + value_len) as u64);
+                put_bytes(out, KEY, key);
+                put_text(out, VALUE, &text);
+            }
+            Found::Scalar(Scalar { bytes, len }) => {
+                put_number(out, tag, (key_len + 2 + len) as u64);
+                put_bytes(out, KEY, key);
+                put_bytes(out, VALUE, &bytes[..len]);
+            }
+            Found::Object | Found::List => {
+                let entry = open(out, &[tag], 0);
+                put_bytes(out, KEY, key);
+                self.container(&found, VALUE, level)?;
+                close(&mut self.draft.arena, entry);
+            }
         }
-        let entry = open(out, &[tag], 0);
-        crate::wire::put_bytes(out, KEY, key);
-        self.container(&found, VALUE, level)?;
-        close(&mut self.draft.arena, entry);
         Ok(())
     }
 
     /// Writes any value as the field `tag`, a `Value` that is `level` messages down.
     pub(super) fn value(&mut self, tag: u8, level: u32) -> Parsed<()> {
         match self.found(level)? {
-            Found::Scalar(scalar) => {
-                scalar.put(tag, &mut self.draft.arena);
-                Ok(())
-            }
-            found @ (Found::Object | Found::List) => self.container(&found, tag, level),
+            Found::Text(text) => put_text(&mut self.draft.arena, tag, &text),
+            Found::Scalar(Scalar { bytes, len }) => put_bytes(&mut self.draft.arena, tag, &bytes[..len]),
+            found @ (Found::Object | Found::List) => self.container(&found, tag, level)?,
         }
+        Ok(())
     }
 
     /// Writes an object or a list as the field `tag`.
     fn container(&mut self, found: &Found<'_>, tag: u8, level: u32) -> Parsed<()> {
         let value = open(&mut self.draft.arena, &[tag], 0);
-        match found {
-            Found::Object => {
-                let object = open(&mut self.draft.arena, &[STRUCT], 0);
-                self.fields(FIELD, level + 1)?;
-                close(&mut self.draft.arena, object);
-            }
-            Found::List => {
-                let list = open(&mut self.draft.arena, &[LIST], 0);
-                self.items(level + 1)?;
-                close(&mut self.draft.arena, list);
-            }
-            Found::Scalar(scalar) => self.draft.arena.extend_from_slice(&scalar.head[..scalar.head_len]),
+        if let Found::Object = found {
+            let object = open(&mut self.draft.arena, &[STRUCT], 0);
+            self.fields(FIELD, level + 1)?;
+            close(&mut self.draft.arena, object);
+        } else {
+            let list = open(&mut self.draft.arena, &[LIST], 0);
+            self.items(level + 1)?;
+            close(&mut self.draft.arena, list);
         }
         close(&mut self.draft.arena, value);
         Ok(())
@@ -163,10 +166,7 @@ impl<'a> Reader<'a> {
     #[inline]
     fn found(&mut self, level: u32) -> Parsed<Found<'a>> {
         let scalar = match self.json.peek() {
-            Some(b'"') => {
-                let text = self.json.text()?;
-                Scalar { text: Cow::Borrowed(&[]), ..Scalar::varint(STRING, text.len() as u64) }.with(text)
-            }
+            Some(b'"') => return self.json.text().map(Found::Text),
             Some(b'-' | b'0'..=b'9') => self.payload_number()?,
             Some(b't') => {
                 self.json.literal(b"true")?;
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
 
     /// A payload's number. Qdrant's `Value` has 64-bit signed integers and doubles: an unsigned one beyond
     /// them goes as a double if that is the same number, and is refused if not.
-    fn payload_number(&mut self) -> Parsed<Scalar<'a>> {
+    fn payload_number(&mut self) -> Parsed<Scalar> {
         match self.json.number()? {
             Number::Integer(value) => Ok(Scalar::varint(INTEGER, value as u64)),
             Number::Double(value) => Ok(Scalar::double(value)),
@@ -210,8 +210,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Scalar<'a> {
-    fn with(self, text: Cow<'a, [u8]>) -> Scalar<'a> {
-        Scalar { text, ..self }
-    }
+/// Bytes of a `Value` that is a string.
+fn text_len(text: &[u8]) -> usize {
+    1 + varint_len(text.len() as u64) + text.len()
+}
+
+/// Writes a string as the field `tag`, a `Value`.
+fn put_text(out: &mut Vec<u8>, tag: u8, text: &[u8]) {
+    put_number(out, tag, text_len(text) as u64);
+    put_bytes(out, STRING, text);
 }
