@@ -1,0 +1,179 @@
+//! A gRPC server that answers upserts and schema questions as it is told, for what no real Qdrant does on demand.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, Response},
+    routing::post,
+};
+use http_body_util::{BodyExt as _, Full};
+use prost::Message;
+use qdrant_client::qdrant::{PointsOperationResponse, UpdateResult, UpdateStatus, UpsertPoints};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic::Code;
+
+/// One upsert as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrived {
+    pub(crate) upsert: UpsertPoints,
+    pub(crate) api_key: Option<String>,
+}
+
+/// What to say to it.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// Success of this kind.
+    Applied(UpdateStatus),
+    /// A status, with metadata.
+    Status(Code, &'static str, Vec<(&'static str, &'static str)>),
+    /// A success that lacks its result.
+    Empty,
+    /// Bytes that are no answer.
+    Garbage,
+    /// A plain HTTP status, as a proxy between would give.
+    Http(u16),
+    /// Nothing, ever.
+    Silence,
+}
+
+type Script = Box<dyn Fn(&Arrived) -> Answer + Send + Sync>;
+
+/// Runs until dropped.
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    script: Mutex<Script>,
+    arrived: Mutex<Vec<Arrived>>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+impl Scripted {
+    /// Starts to answer every upsert by `script`.
+    pub(crate) async fn start(script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared {
+            script: Mutex::new(Box::new(script)),
+            arrived: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+        });
+        let router = Router::new()
+            .route("/qdrant.Points/Upsert", post(upsert))
+            .with_state(Arc::clone(&shared));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("the port it listens on");
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("serves until aborted");
+        });
+        Self {
+            url: format!("http://{address}"),
+            shared,
+            task,
+        }
+    }
+
+    /// Answers otherwise from now on.
+    #[allow(dead_code, reason = "this file serves two test crates")]
+    pub(crate) fn answer_by(&self, script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) {
+        *lock(&self.shared.script) = Box::new(script);
+    }
+
+    /// Every upsert so far.
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+        lock(&self.shared.arrived).clone()
+    }
+
+    /// The most upserts that were under way at once.
+    #[allow(dead_code, reason = "this file serves two test crates")]
+    pub(crate) fn most_in_flight(&self) -> usize {
+        self.shared.most_in_flight.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn upsert(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let Some(Ok(upsert)) = body.get(5..).map(UpsertPoints::decode) else {
+        return status(Code::Internal, "failed to decode Protobuf message", &[]);
+    };
+    let now = shared.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+    shared.most_in_flight.fetch_max(now, Ordering::SeqCst);
+    let api_key = headers.get("api-key").and_then(|key| key.to_str().ok());
+    let arrived = Arrived {
+        upsert,
+        api_key: api_key.map(str::to_owned),
+    };
+    let answer = (lock(&shared.script))(&arrived);
+    lock(&shared.arrived).push(arrived);
+    let response = respond(answer).await;
+    shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+    response
+}
+
+fn respond(answer: Answer) -> impl Future<Output = Response<Body>> {
+    async move {
+        match answer {
+            Answer::Applied(applied) => {
+                let result = UpdateResult { operation_id: Some(1), status: applied.into() };
+                let response = PointsOperationResponse { result: Some(result), ..Default::default() };
+                success(response.encode_to_vec())
+            }
+            Answer::Status(code, message, metadata) => status(code, message, &metadata),
+            Answer::Empty => success(PointsOperationResponse::default().encode_to_vec()),
+            Answer::Garbage => success(vec![0xff; 7]),
+            Answer::Http(code) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = code.try_into().expect("an HTTP status");
+                response
+            }
+            Answer::Silence => std::future::pending().await,
+        }
+    }
+}
+
+fn status(code: Code, message: &'static str, metadata: &[(&'static str, &'static str)]) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from(code as i32));
+    headers.insert("grpc-message", HeaderValue::from_static(message));
+    for (name, value) in metadata {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn success(message: Vec<u8>) -> Response<Body> {
+    let mut framed = vec![0];
+    framed.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    framed.extend_from_slice(&message);
+    let trailers: HashMap<String, String> = HashMap::from([("grpc-status".to_owned(), "0".to_owned())]);
+    let trailers = HeaderMap::try_from(&trailers).expect("good trailers");
+    let body = Full::new(Bytes::from(framed)).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    let content_type = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert("content-type", content_type);
+    response
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
