@@ -12,7 +12,7 @@ use qdrant_client::{
     qdrant::{
         Condition, CountPointsBuilder, CreateCollectionBuilder, Distance, Filter,
         QueryPointsBuilder, RetrievedPoint, ScoredPoint, ScrollPointsBuilder, Value,
-        VectorParamsBuilder,
+        VectorParamsBuilder, r#match::MatchValue,
     },
 };
 
@@ -117,7 +117,9 @@ async fn wait_until_applied(qdrant: &Qdrant, wanted: u64, deadline: Duration) ->
 }
 
 async fn find(qdrant: &Qdrant, title: &str) -> Result<RetrievedPoint> {
-    let filter = Filter::must([Condition::matches("title", title.to_owned())]);
+    // Said in full: from a string with a blank in it the client makes a full-text match.
+    let exactly = MatchValue::Keyword(title.to_owned());
+    let filter = Filter::must([Condition::matches("title", exactly)]);
     let request = ScrollPointsBuilder::new(COLLECTION).filter(filter).limit(1);
     let response = qdrant.scroll(request).await.with_context(|| format!("find {title}"))?;
     let film = response.result.into_iter().next();

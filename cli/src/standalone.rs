@@ -40,7 +40,7 @@ pub(crate) struct StandaloneArgs {
     /// gRPC port of the embedded Qdrant node
     #[arg(long, default_value_t = 6334)]
     qdrant_grpc_port: u16,
-    /// Take free ports instead; the first line printed tells which
+    /// Take free ports instead; a line on standard output tells which
     #[arg(long, conflicts_with_all = ["port", "qdrant_port", "qdrant_grpc_port"])]
     free_ports: bool,
 }

@@ -27,7 +27,6 @@ pub(crate) struct Progress {
 enum Shown {
     Bar(ProgressBar),
     Lines,
-    Nothing,
 }
 
 impl Progress {
@@ -38,11 +37,6 @@ impl Progress {
         } else {
             Self::new(Shown::Lines)
         }
-    }
-
-    /// Shows nothing.
-    pub(crate) fn hidden() -> Self {
-        Self::new(Shown::Nothing)
     }
 
     fn new(shown: Shown) -> Self {
@@ -78,7 +72,6 @@ impl Progress {
         match &self.shown {
             Shown::Bar(bar) => bar.inc(points),
             Shown::Lines => self.line(before, before + points),
-            Shown::Nothing => {}
         }
     }
 

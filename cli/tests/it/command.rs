@@ -40,7 +40,7 @@ struct Standalone {
 }
 
 impl Standalone {
-    /// Starts it on free ports and reads their addresses from its first line.
+    /// Starts it on free ports and reads their addresses from what it prints.
     async fn start(data_dir: &Path) -> Self {
         let data_dir = data_dir.to_str().unwrap().to_owned();
         tokio::task::spawn_blocking(move || {
@@ -49,9 +49,9 @@ impl Standalone {
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            let mut line = String::new();
-            let stdout = child.stdout.take().unwrap();
-            BufReader::new(stdout).read_line(&mut line).unwrap();
+            let stdout = BufReader::new(child.stdout.take().unwrap());
+            let mut lines = stdout.lines().map_while(Result::ok);
+            let line = lines.find(|line| line.starts_with("alioth takes writes")).unwrap();
             let address = |name: &str| {
                 let (_, rest) = line.split_once(name).unwrap_or_else(|| panic!("{name} is not in {line:?}"));
                 rest.split_whitespace().next().unwrap().to_owned()
