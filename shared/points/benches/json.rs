@@ -72,10 +72,20 @@ fn upsert_body(digits: Digits) -> String {
 /// The body of the Python Alioth, as `json.dumps` writes it.
 fn ingest_body(digits: Digits) -> String {
     let mut random = fastrand::Rng::with_seed(7);
-    let ids: Vec<String> = (0..POINTS).map(|index| (1_000_000 + index).to_string()).collect();
-    let vectors: Vec<String> = (0..POINTS).map(|_| vector(&mut random, digits, ", ")).collect();
-    let payloads: Vec<String> =
-        (0..POINTS).map(|index| format!(r#"{{"city": "Berlin {index}", "year": {}}}"#, 1950 + index % 70)).collect();
+    let ids: Vec<String> = (0..POINTS)
+        .map(|index| (1_000_000 + index).to_string())
+        .collect();
+    let vectors: Vec<String> = (0..POINTS)
+        .map(|_| vector(&mut random, digits, ", "))
+        .collect();
+    let payloads: Vec<String> = (0..POINTS)
+        .map(|index| {
+            format!(
+                r#"{{"city": "Berlin {index}", "year": {}}}"#,
+                1950 + index % 70
+            )
+        })
+        .collect();
     format!(
         r#"{{"collection_name": "movies", "batch": {{"ids": [{}], "vectors": [{}], "payloads": [{}]}}}}"#,
         ids.join(", "),
@@ -85,12 +95,15 @@ fn ingest_body(digits: Digits) -> String {
 }
 
 fn upsert(body: &[u8]) -> Vec<Bytes> {
-    let write = Write::parse_upsert("movies", UpsertQuery::default(), body).expect("the body is good");
+    let write =
+        Write::parse_upsert("movies", UpsertQuery::default(), body).expect("the body is good");
     write.into_messages(MESSAGE_LIMIT)
 }
 
 fn ingest(body: &[u8]) -> Vec<Bytes> {
-    Write::parse_ingest(body).expect("the body is good").into_messages(MESSAGE_LIMIT)
+    Write::parse_ingest(body)
+        .expect("the body is good")
+        .into_messages(MESSAGE_LIMIT)
 }
 
 /// Ten messages of different ids.
@@ -105,8 +118,10 @@ fn messages() -> Vec<Bytes> {
 }
 
 fn scan_and_merge(messages: &[Bytes]) -> usize {
-    let scanned: Vec<UpsertMessage> =
-        messages.iter().map(|body| UpsertMessage::scan(body.clone()).expect("the message is good")).collect();
+    let scanned: Vec<UpsertMessage> = messages
+        .iter()
+        .map(|body| UpsertMessage::scan(body.clone()).expect("the message is good"))
+        .collect();
     let scanned: Vec<&UpsertMessage> = scanned.iter().collect();
     merge(&scanned).points
 }
@@ -116,9 +131,14 @@ fn parse_benches(criterion: &mut Criterion) {
         let body = body.as_bytes();
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_function("alioth: JSON to messages", |bencher| bencher.iter(|| ours(black_box(body))));
+        group.bench_function("alioth: JSON to messages", |bencher| {
+            bencher.iter(|| ours(black_box(body)))
+        });
         group.bench_function("serde_json Value", |bencher| {
-            bencher.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(body)).expect("the body is JSON"));
+            bencher.iter(|| {
+                serde_json::from_slice::<serde_json::Value>(black_box(body))
+                    .expect("the body is JSON")
+            });
         });
         group.bench_function("simd-json tape", |bencher| {
             bencher.iter_batched_ref(
@@ -128,7 +148,9 @@ fn parse_benches(criterion: &mut Criterion) {
             );
         });
         group.bench_function("sonic-rs Value", |bencher| {
-            bencher.iter(|| sonic_rs::from_slice::<sonic_rs::Value>(black_box(body)).expect("the body is JSON"));
+            bencher.iter(|| {
+                sonic_rs::from_slice::<sonic_rs::Value>(black_box(body)).expect("the body is JSON")
+            });
         });
         group.finish();
     }
@@ -167,16 +189,40 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
 }
 
 fn print_ratios() {
-    println!("\n{:<22} {:>9} {:>9} {:>11} {:>11} {:>11} {:>14} {:>15}", "body", "alioth", "a point", "serde_json", "simd-json", "sonic-rs", "× serde_json", "× fastest raw");
+    println!(
+        "\n{:<22} {:>9} {:>9} {:>11} {:>11} {:>11} {:>14} {:>15}",
+        "body",
+        "alioth",
+        "a point",
+        "serde_json",
+        "simd-json",
+        "sonic-rs",
+        "× serde_json",
+        "× fastest raw"
+    );
     for (name, body, ours) in cases() {
         let body = body.as_bytes();
         let alioth = shortest(|| timed(|| ours(black_box(body))));
-        let serde = shortest(|| timed(|| serde_json::from_slice::<serde_json::Value>(black_box(body)).expect("the body is JSON")));
+        let serde = shortest(|| {
+            timed(|| {
+                serde_json::from_slice::<serde_json::Value>(black_box(body))
+                    .expect("the body is JSON")
+            })
+        });
         let simd = shortest(|| {
             let mut body = body.to_vec();
-            timed(|| simd_json::to_tape(&mut body).expect("the body is JSON").0.len())
+            timed(|| {
+                simd_json::to_tape(&mut body)
+                    .expect("the body is JSON")
+                    .0
+                    .len()
+            })
         });
-        let sonic = shortest(|| timed(|| sonic_rs::from_slice::<sonic_rs::Value>(black_box(body)).expect("the body is JSON")));
+        let sonic = shortest(|| {
+            timed(|| {
+                sonic_rs::from_slice::<sonic_rs::Value>(black_box(body)).expect("the body is JSON")
+            })
+        });
         let rate = |time: Duration| body.len() as f64 / time.as_secs_f64() / 1e6;
         println!(
             "{name:<22} {:>4.0} MB/s {:>6.2} µs {:>6.0} MB/s {:>6.0} MB/s {:>6.0} MB/s {:>14.1} {:>15.2}",
@@ -191,7 +237,10 @@ fn print_ratios() {
     }
     let messages = messages();
     let merged = shortest(|| timed(|| scan_and_merge(black_box(&messages))));
-    println!("scan and merge: {:.0} ns a point", merged.as_secs_f64() * 1e9 / (messages.len() * POINTS) as f64);
+    println!(
+        "scan and merge: {:.0} ns a point",
+        merged.as_secs_f64() * 1e9 / (messages.len() * POINTS) as f64
+    );
 }
 
 fn main() {

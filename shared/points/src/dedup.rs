@@ -5,7 +5,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use crate::PointId;
 
 /// Indices of the last of each id, ascending. What has no id stays.
-pub(crate) fn last_of_each(ids: impl ExactSizeIterator<Item = Option<PointId>> + DoubleEndedIterator) -> Vec<usize> {
+pub(crate) fn last_of_each(
+    ids: impl ExactSizeIterator<Item = Option<PointId>> + DoubleEndedIterator,
+) -> Vec<usize> {
     let mut seen = HashSet::with_capacity_and_hasher(ids.len(), Seed::new());
     let mut kept: Vec<usize> = Vec::with_capacity(ids.len());
     for (index, id) in ids.enumerate().rev() {
@@ -32,7 +34,10 @@ impl BuildHasher for Seed {
     type Hasher = Folded;
 
     fn build_hasher(&self) -> Folded {
-        Folded { state: self.0, factor: self.1 }
+        Folded {
+            state: self.0,
+            factor: self.1,
+        }
     }
 }
 

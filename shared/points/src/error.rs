@@ -45,7 +45,9 @@ impl WriteError {
     /// Whether the same body may be taken later: never, it is the body that is wrong.
     pub fn is_transient(&self) -> bool {
         match self {
-            WriteError::Syntax { .. } | WriteError::Type { .. } | WriteError::Invalid { .. } => false,
+            WriteError::Syntax { .. } | WriteError::Type { .. } | WriteError::Invalid { .. } => {
+                false
+            }
         }
     }
 }
@@ -105,13 +107,23 @@ impl Fault {
     }
 
     fn new(kind: FaultKind, offset: usize, message: String) -> Box<Fault> {
-        Box::new(Fault { kind, offset, path: String::new(), point: None, message })
+        Box::new(Fault {
+            kind,
+            offset,
+            path: String::new(),
+            point: None,
+            message,
+        })
     }
 
     /// Puts `segment` before the path: a field's name, or `[3]`.
     #[cold]
     pub(crate) fn within(mut self: Box<Self>, segment: &str) -> Box<Fault> {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
         self.path = format!("{segment}{dot}{}", self.path);
         self
     }
@@ -125,13 +137,22 @@ impl Fault {
     /// Says that point `index` is at fault. A wrong type keeps the place in the document, `container[index]`;
     /// an invalid point is named by its index alone, and its field is `field`.
     #[cold]
-    pub(crate) fn of_point(mut self: Box<Self>, index: usize, field: &str, container: &str) -> Box<Fault> {
+    pub(crate) fn of_point(
+        mut self: Box<Self>,
+        index: usize,
+        field: &str,
+        container: &str,
+    ) -> Box<Fault> {
         match self.kind {
             FaultKind::Syntax => self,
             FaultKind::Type => self.at_index(index).within(container),
             FaultKind::Invalid => {
                 self.point = Some(index);
-                if field.is_empty() { self } else { self.within(field) }
+                if field.is_empty() {
+                    self
+                } else {
+                    self.within(field)
+                }
             }
         }
     }
@@ -147,14 +168,37 @@ impl Fault {
 
     /// The error to answer with, the point's id told by `id_of`.
     #[cold]
-    pub(crate) fn into_error(self, body: &[u8], id_of: impl FnOnce(usize) -> Option<String>) -> WriteError {
-        let Fault { kind, offset, path, point, message } = self;
+    pub(crate) fn into_error(
+        self,
+        body: &[u8],
+        id_of: impl FnOnce(usize) -> Option<String>,
+    ) -> WriteError {
+        let Fault {
+            kind,
+            offset,
+            path,
+            point,
+            message,
+        } = self;
         let (line, column) = position(body, offset);
         match kind {
-            FaultKind::Syntax => WriteError::Syntax { line, column, offset, message },
-            FaultKind::Type => WriteError::Type { line, column, path: or_body(path), message },
+            FaultKind::Syntax => WriteError::Syntax {
+                line,
+                column,
+                offset,
+                message,
+            },
+            FaultKind::Type => WriteError::Type {
+                line,
+                column,
+                path: or_body(path),
+                message,
+            },
             FaultKind::Invalid => WriteError::Invalid {
-                point: point.map(|index| PointRef { index, id: id_of(index) }),
+                point: point.map(|index| PointRef {
+                    index,
+                    id: id_of(index),
+                }),
                 field: or_body(path),
                 message,
             },
@@ -163,13 +207,21 @@ impl Fault {
 }
 
 fn or_body(path: String) -> String {
-    if path.is_empty() { "body".to_owned() } else { path }
+    if path.is_empty() {
+        "body".to_owned()
+    } else {
+        path
+    }
 }
 
 /// 1-based line and column, in bytes, of `offset`.
 fn position(body: &[u8], offset: usize) -> (usize, usize) {
     let before = body.get(..offset).unwrap_or(body);
     let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
+    let column = 1 + before
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte != b'\n')
+        .count();
     (line, column)
 }

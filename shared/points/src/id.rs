@@ -77,7 +77,9 @@ impl fmt::Display for PointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PointId::Num(num) => write!(f, "{num}"),
-            PointId::Uuid(value) => uuid_text(*value).iter().try_for_each(|&byte| write!(f, "{}", byte as char)),
+            PointId::Uuid(value) => uuid_text(*value)
+                .iter()
+                .try_for_each(|&byte| write!(f, "{}", byte as char)),
         }
     }
 }
@@ -104,7 +106,13 @@ fn hyphenated(text: &[u8]) -> Option<u128> {
         return None;
     }
     let mut digits = [0; 32];
-    let groups = [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]];
+    let groups = [
+        &text[..8],
+        &text[9..13],
+        &text[14..18],
+        &text[19..23],
+        &text[24..],
+    ];
     let mut at = 0;
     for group in groups {
         digits[at..at + group.len()].copy_from_slice(group);

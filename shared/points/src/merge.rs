@@ -17,12 +17,22 @@ pub struct UpsertBody {
 /// Concatenates messages of one merge key, in this order; of an id that occurs twice the later point stays.
 /// Of no messages an empty body.
 pub fn merge(messages: &[&UpsertMessage]) -> UpsertBody {
-    let Some(first) = messages.first() else { return UpsertBody::default() };
-    debug_assert!(messages.iter().all(|message| message.merge_key() == first.merge_key()), "keys differ");
+    let Some(first) = messages.first() else {
+        return UpsertBody::default();
+    };
+    debug_assert!(
+        messages
+            .iter()
+            .all(|message| message.merge_key() == first.merge_key()),
+        "keys differ"
+    );
     let ids: Vec<Option<PointId>> = messages.iter().flat_map(|message| message.ids()).collect();
     let mut kept = last_of_each(ids.into_iter()).into_iter().peekable();
 
-    let mut body = UpsertBody { pieces: vec![first.merge_key().bytes().clone()], points: kept.len() };
+    let mut body = UpsertBody {
+        pieces: vec![first.merge_key().bytes().clone()],
+        points: kept.len(),
+    };
     let mut before = 0;
     for message in messages {
         let mut run = 0..0;

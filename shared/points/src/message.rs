@@ -84,14 +84,28 @@ impl UpsertMessage {
             match (field.tag, &field.payload) {
                 (tag, Payload::Bytes(content)) if tag == u64::from(upsert::POINT) => {
                     let id = point_id(&body, content.clone())?;
-                    located.push(Located { bytes: field.bytes, id });
+                    located.push(Located {
+                        bytes: field.bytes,
+                        id,
+                    });
                 }
                 _ => options.take(field)?,
             }
         }
-        let Options { key, collection_name, order_matters } = options.finish(&body)?;
+        let Options {
+            key,
+            collection_name,
+            order_matters,
+        } = options.finish(&body)?;
         let range = 0..located.len();
-        Ok(UpsertMessage { body, key: MergeKey(key), collection_name, order_matters, located: located.into(), range })
+        Ok(UpsertMessage {
+            body,
+            key: MergeKey(key),
+            collection_name,
+            order_matters,
+            located: located.into(),
+            range,
+        })
     }
 
     /// Collection.
@@ -130,7 +144,10 @@ impl UpsertMessage {
     pub fn slice(&self, range: Range<usize>) -> UpsertMessage {
         let end = range.end.min(self.points());
         let start = range.start.min(end);
-        UpsertMessage { range: self.range.start + start..self.range.start + end, ..self.clone() }
+        UpsertMessage {
+            range: self.range.start + start..self.range.start + end,
+            ..self.clone()
+        }
     }
 
     /// A whole message body again: options and points (what a dead letter carries).
@@ -166,10 +183,17 @@ const UUID: u64 = 0x12;
 fn point_id(body: &[u8], point: Range<usize>) -> Result<Option<PointId>, ScanError> {
     let mut id = None;
     let mut fields = Fields::new(body, point);
-    while let Some(Field { tag, bytes, payload }) = fields.next()? {
+    while let Some(Field {
+        tag,
+        bytes,
+        payload,
+    }) = fields.next()?
+    {
         match (tag, payload) {
             (ID, Payload::Bytes(content)) => id = point_id_of(body, content, id)?,
-            (_, Payload::Number(_) | Payload::Other) if matches!(tag >> 3, 1 | PAYLOAD_FIELD | VECTORS_FIELD) => {
+            (_, Payload::Number(_) | Payload::Other)
+                if matches!(tag >> 3, 1 | PAYLOAD_FIELD | VECTORS_FIELD) =>
+            {
                 return Err(fields::wrong_wire_type(bytes.start));
             }
             (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other) => {}
@@ -179,14 +203,25 @@ fn point_id(body: &[u8], point: Range<usize>) -> Result<Option<PointId>, ScanErr
 }
 
 /// Id in the `PointId` at `content`, `earlier` if that says nothing.
-fn point_id_of(body: &[u8], content: Range<usize>, earlier: Option<PointId>) -> Result<Option<PointId>, ScanError> {
+fn point_id_of(
+    body: &[u8],
+    content: Range<usize>,
+    earlier: Option<PointId>,
+) -> Result<Option<PointId>, ScanError> {
     let mut id = earlier;
     let mut fields = Fields::new(body, content);
-    while let Some(Field { tag, bytes, payload }) = fields.next()? {
+    while let Some(Field {
+        tag,
+        bytes,
+        payload,
+    }) = fields.next()?
+    {
         match (tag, payload) {
             (NUM, Payload::Number(num)) => id = Some(PointId::Num(num)),
             (UUID, Payload::Bytes(text)) => id = PointId::from_uuid_text(&body[text]),
-            (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other) if matches!(tag >> 3, 1 | 2) => {
+            (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other)
+                if matches!(tag >> 3, 1 | 2) =>
+            {
                 return Err(fields::wrong_wire_type(bytes.start));
             }
             (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other) => {}

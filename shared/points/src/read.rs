@@ -65,7 +65,10 @@ impl<'a> Reader<'a> {
         Reader {
             json: Cursor::new(body),
             keys: Keys::default(),
-            draft: Draft { arena: Vec::with_capacity(body.len() / 4), ..Draft::default() },
+            draft: Draft {
+                arena: Vec::with_capacity(body.len() / 4),
+                ..Draft::default()
+            },
             place: Place::Nowhere,
             last_vectors: 0,
             indices: Vec::new(),
@@ -74,10 +77,12 @@ impl<'a> Reader<'a> {
 
     /// The error a fault becomes, its point named by its id if that can be read.
     #[cold]
-    fn error(&self, fault: Box<Fault>, body: &[u8]) -> WriteError {
+    fn error(&self, fault: Fault, body: &[u8]) -> WriteError {
         fault.into_error(body, |point| {
             let known = self.draft.ids.get(point).copied();
-            known.or_else(|| self.find_id(point)).map(|id| id.to_string())
+            known
+                .or_else(|| self.find_id(point))
+                .map(|id| id.to_string())
         })
     }
 
@@ -104,15 +109,17 @@ fn read_id(json: &mut Cursor<'_>) -> Parsed<PointId> {
             match json.number()? {
                 Number::Integer(value) if value >= 0 => Ok(PointId::Num(value.unsigned_abs())),
                 Number::Unsigned(value) => Ok(PointId::Num(value)),
-                Number::Integer(_) | Number::Double(_) => {
-                    Err(Fault::invalid(format!("{} is not {EXPECTED}", shortened(json.since(from)))))
-                }
+                Number::Integer(_) | Number::Double(_) => Err(Fault::invalid(format!(
+                    "{} is not {EXPECTED}",
+                    shortened(json.since(from))
+                ))),
             }
         }
         Some(b'"') => {
             let text = json.text()?;
-            PointId::from_uuid_text(&text)
-                .ok_or_else(|| Fault::invalid(format!("\"{}\" is not {EXPECTED}", shortened(&text))))
+            PointId::from_uuid_text(&text).ok_or_else(|| {
+                Fault::invalid(format!("\"{}\" is not {EXPECTED}", shortened(&text)))
+            })
         }
         _ => Err(json.unexpected(EXPECTED)),
     }

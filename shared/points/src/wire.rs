@@ -68,7 +68,10 @@ pub(crate) fn open(out: &mut Vec<u8>, tag: &[u8], expected: usize) -> Open {
     let width = varint_len(expected as u64);
     out.extend_from_slice(tag);
     out.extend_from_slice(&[0; 10][..width]);
-    Open { content: out.len(), width }
+    Open {
+        content: out.len(),
+        width,
+    }
 }
 
 /// Ends a field: writes its length, and moves its content when the length takes more or fewer bytes than guessed.

@@ -54,7 +54,11 @@ impl Write {
     ///
     /// # Errors
     /// Permanent: what the body lacks or has wrong, and where.
-    pub fn parse_upsert(collection: &str, query: UpsertQuery, body: &[u8]) -> Result<Write, WriteError> {
+    pub fn parse_upsert(
+        collection: &str,
+        query: UpsertQuery,
+        body: &[u8],
+    ) -> Result<Write, WriteError> {
         Write::new(collection.to_owned(), query, read_upsert(body)?)
     }
 
@@ -88,7 +92,9 @@ impl Write {
     /// # Errors
     /// Permanent for this schema: [`WriteError::Invalid`] with the first point at fault.
     pub fn check(&self, schema: &CollectionSchema) -> Result<(), WriteError> {
-        self.draft.shapes.check(schema, &self.draft.ids, self.vectors_field)
+        self.draft
+            .shapes
+            .check(schema, &self.draft.ids, self.vectors_field)
     }
 
     /// Whole `qdrant.UpsertPoints` messages of at most `limit` bytes, unless one point alone is larger.
@@ -120,7 +126,12 @@ impl Write {
 
     /// Bytes of a `PointStruct`.
     fn content_len(&self, point: usize) -> usize {
-        let Draft { ids, vectors, payloads, .. } = &self.draft;
+        let Draft {
+            ids,
+            vectors,
+            payloads,
+            ..
+        } = &self.draft;
         ids[point].field_len() + payloads[point].len() + vectors[point].len()
     }
 
@@ -131,7 +142,13 @@ impl Write {
     }
 
     fn put_point(&self, point: usize, message: &mut Vec<u8>) {
-        let Draft { arena, ids, vectors, payloads, .. } = &self.draft;
+        let Draft {
+            arena,
+            ids,
+            vectors,
+            payloads,
+            ..
+        } = &self.draft;
         message.push(upsert::POINT);
         put_varint(message, self.content_len(point) as u64);
         ids[point].put_field(message);
@@ -146,15 +163,25 @@ impl Write {
             return;
         }
         draft.ids = kept.iter().map(|&point| draft.ids[point]).collect();
-        draft.vectors = kept.iter().map(|&point| draft.vectors[point].clone()).collect();
-        draft.payloads = kept.iter().map(|&point| draft.payloads[point].clone()).collect();
+        draft.vectors = kept
+            .iter()
+            .map(|&point| draft.vectors[point].clone())
+            .collect();
+        draft.payloads = kept
+            .iter()
+            .map(|&point| draft.payloads[point].clone())
+            .collect();
     }
 }
 
 /// Every field of `UpsertPoints` but the points, by ascending number, defaults left out: equal options are equal bytes.
 fn options(collection_name: &str, query: UpsertQuery, body: &Body) -> Vec<u8> {
     let mut options = Vec::new();
-    put_bytes(&mut options, upsert::COLLECTION_NAME, collection_name.as_bytes());
+    put_bytes(
+        &mut options,
+        upsert::COLLECTION_NAME,
+        collection_name.as_bytes(),
+    );
     match query.ordering {
         None | Some(Ordering::Weak) => {}
         Some(Ordering::Medium) => put_bytes(&mut options, upsert::ORDERING, &[0x08, 1]),
@@ -178,5 +205,9 @@ fn check_collection_name(name: &str) -> Result<(), WriteError> {
         _ if name.contains(['/', '\0']) => "may not contain `/` or a zero byte".to_owned(),
         _ => return Ok(()),
     };
-    Err(WriteError::Invalid { point: None, field: "collection_name".to_owned(), message })
+    Err(WriteError::Invalid {
+        point: None,
+        field: "collection_name".to_owned(),
+        message,
+    })
 }

@@ -15,12 +15,20 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(body: &'a [u8]) -> Cursor<'a> {
-        Cursor { body, at: 0, rhythm: Rhythm::default() }
+        Cursor {
+            body,
+            at: 0,
+            rhythm: Rhythm::default(),
+        }
     }
 
     /// Another cursor on the same body, at `offset`.
     pub(crate) fn probe(&self, offset: usize) -> Cursor<'a> {
-        Cursor { body: self.body, at: offset, rhythm: self.rhythm }
+        Cursor {
+            body: self.body,
+            at: offset,
+            rhythm: self.rhythm,
+        }
     }
 
     /// The text between `offset` and the cursor.
@@ -142,7 +150,10 @@ impl<'a> Cursor<'a> {
     pub(crate) fn end(&mut self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(Fault::syntax(self.at, "unexpected text after the end of the document")),
+            Some(_) => Err(Fault::syntax(
+                self.at,
+                "unexpected text after the end of the document",
+            )),
         }
     }
 
@@ -182,7 +193,11 @@ impl<'a> Cursor<'a> {
                 return Fault::syntax(self.at, format!("{word} is not JSON"));
             }
         }
-        let found = if byte.is_ascii_graphic() { format!("`{}`", byte as char) } else { format!("byte 0x{byte:02x}") };
+        let found = if byte.is_ascii_graphic() {
+            format!("`{}`", byte as char)
+        } else {
+            format!("byte 0x{byte:02x}")
+        };
         Fault::syntax(self.at, format!("{expected}, found {found}"))
     }
 }

@@ -29,7 +29,10 @@ pub(super) struct Rhythm {
 
 impl Default for Rhythm {
     fn default() -> Rhythm {
-        Rhythm { spaced: false, end: USUAL_END }
+        Rhythm {
+            spaced: false,
+            end: USUAL_END,
+        }
     }
 }
 
@@ -68,7 +71,12 @@ impl Cursor<'_> {
                 Stop::Other => 1,
             };
             for _ in 0..streak {
-                out.extend_from_slice(&self.element().map_err(|fault| fault.at_index(count))?.to_le_bytes());
+                out.extend_from_slice(
+                    &self
+                        .element()
+                        .map_err(|fault| fault.at_index(count))?
+                        .to_le_bytes(),
+                );
                 count += 1;
                 if !self.next_item()? {
                     return Ok(count);
@@ -89,10 +97,14 @@ impl Cursor<'_> {
         let mut stop = Stop::Full;
         for slot in slots {
             stop = Stop::Other;
-            let Some(window) = rest.first_chunk::<{ Window::LEN }>() else { break };
+            let Some(window) = rest.first_chunk::<{ Window::LEN }>() else {
+                break;
+            };
             let window = Window(window);
             let guessed = guess_end(window, self.rhythm.end);
-            let Some((value, end)) = guessed.and_then(|end| read_fraction(window, end)).or_else(|| self.search(window))
+            let Some((value, end)) = guessed
+                .and_then(|end| read_fraction(window, end))
+                .or_else(|| self.search(window))
             else {
                 break;
             };
@@ -138,6 +150,8 @@ impl Cursor<'_> {
             return Ok(value);
         }
         let text = String::from_utf8_lossy(&self.body[decimal.start..decimal.end]);
-        Err(Fault::invalid(format!("{text} is out of the range of a 32-bit float")))
+        Err(Fault::invalid(format!(
+            "{text} is out of the range of a 32-bit float"
+        )))
     }
 }

@@ -36,7 +36,11 @@ impl Keys {
     pub(crate) fn leave(&mut self, cursor: &Cursor<'_>, start: usize) -> Parsed<()> {
         let keys = &mut self.open[start..];
         let plain = keys.iter().all(|key| !key.escaped);
-        let twice = if plain && keys.len() <= FEW { twice_of_few(cursor.body, keys) } else { twice_of_many(cursor, keys)? };
+        let twice = match (plain, keys.len()) {
+            (true, ..=FEW) => twice_of_few(cursor.body, keys),
+            (true, _) => twice_of_many(cursor.body, keys),
+            (false, _) => twice_of_escaped(cursor, keys)?,
+        };
         match twice {
             None => {
                 self.open.truncate(start);
@@ -47,32 +51,53 @@ impl Keys {
     }
 }
 
+fn bytes(body: &[u8], key: RawText) -> &[u8] {
+    &body[key.start..key.end]
+}
+
 #[inline]
 fn twice_of_few(body: &[u8], keys: &[RawText]) -> Option<RawText> {
-    let bytes = |key: &RawText| &body[key.start..key.end];
     for (index, key) in keys.iter().enumerate() {
-        if keys[..index].iter().any(|earlier| bytes(earlier) == bytes(key)) {
+        if keys[..index]
+            .iter()
+            .any(|earlier| bytes(body, *earlier) == bytes(body, *key))
+        {
             return Some(*key);
         }
     }
     None
 }
 
+fn twice_of_many(body: &[u8], keys: &mut [RawText]) -> Option<RawText> {
+    keys.sort_unstable_by(|a, b| {
+        bytes(body, *a)
+            .cmp(bytes(body, *b))
+            .then(a.start.cmp(&b.start))
+    });
+    keys.windows(2)
+        .find(|pair| bytes(body, pair[0]) == bytes(body, pair[1]))
+        .map(|pair| pair[1])
+}
+
 #[cold]
-fn twice_of_many(cursor: &Cursor<'_>, keys: &[RawText]) -> Parsed<Option<RawText>> {
+fn twice_of_escaped(cursor: &Cursor<'_>, keys: &[RawText]) -> Parsed<Option<RawText>> {
     let mut texts = Vec::with_capacity(keys.len());
     for key in keys {
         texts.push((cursor.resolve(*key)?, key));
     }
     texts.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.start.cmp(&b.1.start)));
-    Ok(texts.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| *pair[1].1))
+    Ok(texts
+        .windows(2)
+        .find(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| *pair[1].1))
 }
 
 /// The fault of `key` given twice.
 #[cold]
 pub(crate) fn given_twice(cursor: &Cursor<'_>, key: RawText) -> Box<Fault> {
     match cursor.resolve(key) {
-        Ok(text) => Fault::wrong_type(key.start - 1, "the field is given twice").within(&String::from_utf8_lossy(&text)),
+        Ok(text) => Fault::wrong_type(key.start - 1, "the field is given twice")
+            .within(&String::from_utf8_lossy(&text)),
         Err(fault) => fault,
     }
 }

@@ -15,8 +15,8 @@ pub(crate) enum Number {
 
 /// Powers of ten that a double holds exactly.
 const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
 /// A number's text, taken apart: `mantissa * 10^exponent`, exactly unless `inexact`.
@@ -42,7 +42,11 @@ impl Decimal {
         const NEAR: f64 = 1.0 / (1_u64 << 50) as f64;
         let power = EXACT_POWERS.get(usize::try_from(self.exponent.unsigned_abs()).ok()?)?;
         let mantissa = self.mantissa as f64;
-        let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
+        let value = if self.exponent < 0 {
+            mantissa / power
+        } else {
+            mantissa * power
+        };
         let float = value as f32;
         let sure = (value * (1.0 - NEAR)) as f32 == float && (value * (1.0 + NEAR)) as f32 == float;
         sure.then_some(if self.negative { -float } else { float })
@@ -59,7 +63,9 @@ impl Cursor<'_> {
                 (false, Ok(value)) => return Ok(Number::Integer(value)),
                 (false, Err(_)) => return Ok(Number::Unsigned(decimal.mantissa)),
                 (true, Ok(value)) if value > 0 => return Ok(Number::Integer(-value)),
-                (true, Err(_)) if decimal.mantissa == i64::MIN.unsigned_abs() => return Ok(Number::Integer(i64::MIN)),
+                (true, Err(_)) if decimal.mantissa == i64::MIN.unsigned_abs() => {
+                    return Ok(Number::Integer(i64::MIN));
+                }
                 // -0 and what is under i64::MIN: a double, as Qdrant's own reader has it.
                 (true, _) => {}
             }
@@ -77,14 +83,21 @@ impl Cursor<'_> {
     /// The double nearest to `decimal`.
     pub(super) fn double(&self, decimal: &Decimal) -> Parsed<f64> {
         let sign = if decimal.negative { -1.0 } else { 1.0 };
-        let power = usize::try_from(decimal.exponent.unsigned_abs()).ok().and_then(|power| EXACT_POWERS.get(power));
+        let power = usize::try_from(decimal.exponent.unsigned_abs())
+            .ok()
+            .and_then(|power| EXACT_POWERS.get(power));
         if let Some(&power) = power
             && !decimal.inexact
             && decimal.mantissa <= 1 << 53
         {
             // Both operands are exact, so the one operation rounds once, correctly.
             let mantissa = decimal.mantissa as f64;
-            return Ok(sign * if decimal.exponent < 0 { mantissa / power } else { mantissa * power });
+            return Ok(sign
+                * if decimal.exponent < 0 {
+                    mantissa / power
+                } else {
+                    mantissa * power
+                });
         }
         self.double_by_text(decimal)
     }
@@ -106,7 +119,15 @@ impl Cursor<'_> {
         };
         let negative = self.body[start] == b'-';
         self.at += usize::from(negative);
-        let mut number = Decimal { start, end: start, negative, integer: true, mantissa: 0, exponent: 0, inexact: false };
+        let mut number = Decimal {
+            start,
+            end: start,
+            negative,
+            integer: true,
+            mantissa: 0,
+            exponent: 0,
+            inexact: false,
+        };
         let leading = self.at;
         let digits = self.digits(&mut number, 0)?;
         if digits > 1 && self.body[leading] == b'0' {
@@ -152,7 +173,10 @@ impl Cursor<'_> {
 
     /// A digit after 19 others: the last that may fit, or one that is left out.
     fn digit_at_the_edge(&self, number: &mut Decimal, digit: u8, scale: i64) {
-        let longer = number.mantissa.checked_mul(10).and_then(|m| m.checked_add(u64::from(digit)));
+        let longer = number
+            .mantissa
+            .checked_mul(10)
+            .and_then(|m| m.checked_add(u64::from(digit)));
         match longer {
             Some(mantissa) if !number.inexact => {
                 number.mantissa = mantissa;

@@ -7,6 +7,8 @@ use crate::error::{Fault, Parsed};
 
 /// Levels of lists and objects a value may have where it is passed over; Qdrant's own reader stops there.
 const MAX_DEPTH: u32 = 128;
+/// Fields an object may have that is read by its members: a dozen have a meaning there.
+const MAX_MEMBERS: usize = 1024;
 
 /// A member of an object, seen but not read.
 #[derive(Debug)]
@@ -26,7 +28,10 @@ impl<'a> Cursor<'a> {
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     if depth == MAX_DEPTH {
-                        return Err(Fault::syntax(self.at, format!("nested deeper than {MAX_DEPTH} levels")));
+                        return Err(Fault::syntax(
+                            self.at,
+                            format!("nested deeper than {MAX_DEPTH} levels"),
+                        ));
                     }
                     let object = open == b'{';
                     self.at += 1;
@@ -65,7 +70,7 @@ impl<'a> Cursor<'a> {
                 let raw = self.raw_text()?;
                 self.resolve(raw).map(drop)
             }
-            Some(b'-' | b'0'..=b'9') => self.decimal().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
@@ -80,9 +85,18 @@ impl<'a> Cursor<'a> {
         let mut more = self.open_object(expected)?;
         while more {
             let key = self.raw_key()?;
+            if members.len() == MAX_MEMBERS {
+                return Err(Fault::wrong_type(
+                    key.start,
+                    format!("an object of more than {MAX_MEMBERS} fields"),
+                ));
+            }
             keys.push(key);
             self.peek();
-            members.push(Member { key: self.resolve(key)?, value: self.at });
+            members.push(Member {
+                key: self.resolve(key)?,
+                value: self.at,
+            });
             self.skip()?;
             more = self.next_member()?;
         }

@@ -28,7 +28,11 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn resolve(&self, raw: RawText) -> Parsed<Cow<'a, [u8]>> {
         let bytes = &self.body[raw.start..raw.end];
-        if raw.escaped { unescape(bytes, raw.start).map(Cow::Owned) } else { Ok(Cow::Borrowed(bytes)) }
+        if raw.escaped {
+            unescape(bytes, raw.start).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(bytes))
+        }
     }
 
     /// Finds a string's end, at its opening quote, and checks all but its escapes.
@@ -52,7 +56,7 @@ impl<'a> Cursor<'a> {
                     self.body[at]
                 }
                 None => match self.body.get(at) {
-                    None => return Err(Fault::syntax(at, "unterminated string")),
+                    None => return Err(Fault::syntax(self.body.len(), "unterminated string")),
                     Some(&byte) if byte >= 0x20 && byte != b'"' && byte != b'\\' => {
                         high |= u64::from(byte) & HIGHS;
                         at += 1;
@@ -67,14 +71,23 @@ impl<'a> Cursor<'a> {
                     escaped = true;
                     at += 2;
                 }
-                byte => return Err(Fault::syntax(at, format!("control character 0x{byte:02x} in a string"))),
+                byte => {
+                    return Err(Fault::syntax(
+                        at,
+                        format!("control character 0x{byte:02x} in a string"),
+                    ));
+                }
             }
         };
         if high != 0 {
             self.check_utf8(start, end)?;
         }
         self.at = end + 1;
-        Ok(RawText { start, end, escaped })
+        Ok(RawText {
+            start,
+            end,
+            escaped,
+        })
     }
 
     fn check_utf8(&self, start: usize, end: usize) -> Parsed<()> {
@@ -118,7 +131,8 @@ pub(super) fn unescape(raw: &[u8], offset: usize) -> Parsed<Vec<u8>> {
             Some(b'r') => b'\r',
             Some(b't') => b'\t',
             Some(b'u') => {
-                let (character, width) = unicode(&raw[at..]).map_err(|message| Fault::syntax(offset + at, message))?;
+                let (character, width) =
+                    unicode(&raw[at..]).map_err(|message| Fault::syntax(offset + at, message))?;
                 text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 at += width;
                 continue;
@@ -136,19 +150,29 @@ fn unicode(raw: &[u8]) -> Result<(char, usize), &'static str> {
     let first = unit(raw).ok_or("invalid \\u escape")?;
     match first {
         0xd800..0xdc00 => {
-            let second = raw.get(6..).and_then(unit).ok_or("high surrogate without a low one")?;
+            let second = raw
+                .get(6..)
+                .and_then(unit)
+                .ok_or("high surrogate without a low one")?;
             if !(0xdc00..0xe000).contains(&second) {
                 return Err("high surrogate without a low one");
             }
             let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
             Ok((char::from_u32(code).ok_or("invalid surrogate pair")?, 12))
         }
-        _ => Ok((char::from_u32(first).ok_or("low surrogate without a high one")?, 6)),
+        _ => Ok((
+            char::from_u32(first).ok_or("low surrogate without a high one")?,
+            6,
+        )),
     }
 }
 
 /// The number of a `\uXXXX`.
 fn unit(raw: &[u8]) -> Option<u32> {
-    let [b'\\', b'u', digits @ ..] = raw.get(..6)? else { return None };
-    digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))
+    let [b'\\', b'u', digits @ ..] = raw.get(..6)? else {
+        return None;
+    };
+    digits.iter().try_fold(0, |value, &digit| {
+        Some(value << 4 | char::from(digit).to_digit(16)?)
+    })
 }

@@ -27,21 +27,24 @@ pub(super) enum Payload {
 /// The fields of the message at a place of a body.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
+    /// The body up to the message's end.
     body: &'a [u8],
     at: usize,
-    end: usize,
 }
 
 impl<'a> Fields<'a> {
     /// Fields of the message that `message` is; it lies within `body`.
     pub(super) fn new(body: &'a [u8], message: Range<usize>) -> Fields<'a> {
-        Fields { body, at: message.start, end: message.end }
+        Fields {
+            body: &body[..message.end],
+            at: message.start,
+        }
     }
 
     /// The next field; `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Field>, ScanError> {
-        if self.at == self.end {
+        if self.at == self.body.len() {
             return Ok(None);
         }
         let start = self.at;
@@ -49,41 +52,57 @@ impl<'a> Fields<'a> {
         if !(8..1 << 32).contains(&tag) {
             return Err(error(start, "not a field's tag"));
         }
-        let payload = match tag & 7 {
-            0 => Payload::Number(self.varint()?),
-            1 => self.fixed(8)?,
-            2 => {
-                let length = self.varint()?;
-                let content = self.at;
-                self.pass(length)?;
-                Payload::Bytes(content..self.at)
-            }
-            5 => self.fixed(4)?,
-            3 | 4 => return Err(error(start, "groups are not read")),
-            _ => return Err(error(start, "no such wire type")),
+        let payload = if tag & 7 == 2 {
+            let length = self.varint()?;
+            let content = self.at;
+            self.pass(length)?;
+            Payload::Bytes(content..self.at)
+        } else {
+            self.other(start, tag)?
         };
-        Ok(Some(Field { tag, bytes: start..self.at, payload }))
+        Ok(Some(Field {
+            tag,
+            bytes: start..self.at,
+            payload,
+        }))
     }
 
-    fn fixed(&mut self, length: u64) -> Result<Payload, ScanError> {
-        self.pass(length)?;
+    /// What a field holds that is not length-delimited.
+    fn other(&mut self, start: usize, tag: u64) -> Result<Payload, ScanError> {
+        match tag & 7 {
+            0 => return self.varint().map(Payload::Number),
+            1 => self.pass(8)?,
+            5 => self.pass(4)?,
+            3 | 4 => return Err(error(start, "groups are not read")),
+            _ => return Err(error(start, "no such wire type")),
+        }
         Ok(Payload::Other)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self, length: u64) -> Result<(), ScanError> {
-        if length > (self.end - self.at) as u64 {
+        if length > (self.body.len() - self.at) as u64 {
             return Err(error(self.at, "ends within a field"));
         }
         self.at += length as usize;
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, ScanError> {
+        match self.body.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(byte.into())
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, ScanError> {
         let start = self.at;
         let mut value = 0;
-        for (index, &byte) in self.body[start..self.end].iter().take(10).enumerate() {
+        for (index, &byte) in self.body[start..].iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
                 if index == 9 && byte > 1 {
@@ -99,7 +118,10 @@ impl<'a> Fields<'a> {
 
 #[cold]
 pub(super) fn error(offset: usize, message: &str) -> ScanError {
-    ScanError { offset, message: message.to_owned() }
+    ScanError {
+        offset,
+        message: message.to_owned(),
+    }
 }
 
 /// The error of a known field that holds something else than it is declared to.

@@ -46,7 +46,11 @@ pub(super) struct OptionsBuilder {
 impl OptionsBuilder {
     /// Takes a field that is no point.
     pub(super) fn take(&mut self, field: Field) -> Result<(), ScanError> {
-        let Field { tag, bytes, payload } = field;
+        let Field {
+            tag,
+            bytes,
+            payload,
+        } = field;
         match (tag >> 3, payload) {
             (COLLECTION_NAME, Payload::Bytes(content)) => self.collection_name = content,
             // Not an option of the write but of whoever waits for it: every merged upsert waits.
@@ -57,8 +61,12 @@ impl OptionsBuilder {
             (TIMEOUT, Payload::Number(value)) => self.timeout = Some(value),
             (UPDATE_MODE, Payload::Number(value)) => self.update_mode = value,
             (COLLECTION_NAME | WAIT | POINTS | ORDERING | SHARD_KEY_SELECTOR, _)
-            | (UPDATE_FILTER | TIMEOUT | UPDATE_MODE, _) => return Err(wrong_wire_type(bytes.start)),
-            (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other) => self.unknown.push(bytes),
+            | (UPDATE_FILTER | TIMEOUT | UPDATE_MODE, _) => {
+                return Err(wrong_wire_type(bytes.start));
+            }
+            (_, Payload::Bytes(_) | Payload::Number(_) | Payload::Other) => {
+                self.unknown.push(bytes)
+            }
         }
         Ok(())
     }
@@ -67,15 +75,25 @@ impl OptionsBuilder {
     pub(super) fn finish(self, body: &[u8]) -> Result<Options, ScanError> {
         let name_at = self.collection_name.start;
         let name = &body[self.collection_name.clone()];
-        let collection_name =
-            std::str::from_utf8(name).map_err(|_| error(name_at, "a collection name that is not UTF-8"))?;
+        let collection_name = std::str::from_utf8(name)
+            .map_err(|_| error(name_at, "a collection name that is not UTF-8"))?;
 
         let mut key = Vec::new();
-        put_message(&mut key, upsert::COLLECTION_NAME, body, &[self.collection_name]);
+        put_message(
+            &mut key,
+            upsert::COLLECTION_NAME,
+            body,
+            &[self.collection_name],
+        );
         if !is_weak(body, &self.ordering) {
             put_message(&mut key, upsert::ORDERING, body, &self.ordering);
         }
-        put_message(&mut key, upsert::SHARD_KEY_SELECTOR, body, &self.shard_key_selector);
+        put_message(
+            &mut key,
+            upsert::SHARD_KEY_SELECTOR,
+            body,
+            &self.shard_key_selector,
+        );
         put_message(&mut key, upsert::UPDATE_FILTER, body, &self.update_filter);
         if let Some(timeout_s) = self.timeout {
             put_number(&mut key, upsert::TIMEOUT, timeout_s);
@@ -96,7 +114,9 @@ impl OptionsBuilder {
 
 /// Whether an ordering is the one that is meant without any.
 fn is_weak(body: &[u8], parts: &[Range<usize>]) -> bool {
-    parts.iter().all(|part| matches!(body[part.clone()], [] | [0x08, 0]))
+    parts
+        .iter()
+        .all(|part| matches!(body[part.clone()], [] | [0x08, 0]))
 }
 
 /// Writes a message's parts as one field; nothing if there are none.

@@ -58,7 +58,10 @@ impl Reader<'_> {
 
     /// Reads the ids and tells how many.
     fn ids(&mut self) -> Parsed<usize> {
-        let mut more = self.json.open_array("a list of ids").map_err(|fault| fault.within(IDS))?;
+        let mut more = self
+            .json
+            .open_array("a list of ids")
+            .map_err(|fault| fault.within(IDS))?;
         while more {
             let index = self.draft.ids.len();
             let id = read_id(&mut self.json).map_err(|fault| fault.of_point(index, "id", IDS))?;
@@ -74,10 +77,16 @@ impl Reader<'_> {
             return Ok(None);
         }
         let mut payloads = Vec::with_capacity(self.draft.ids.len());
-        let mut more = self.json.open_array("a list of payloads").map_err(|fault| fault.within(PAYLOADS))?;
+        let mut more = self
+            .json
+            .open_array("a list of payloads")
+            .map_err(|fault| fault.within(PAYLOADS))?;
         while more {
             let index = payloads.len();
-            payloads.push(self.payload().map_err(|fault| fault.of_point(index, "payload", PAYLOADS))?);
+            payloads.push(
+                self.payload()
+                    .map_err(|fault| fault.of_point(index, "payload", PAYLOADS))?,
+            );
             more = self.json.next_item()?;
         }
         Ok(Some(payloads))
@@ -89,7 +98,10 @@ impl Reader<'_> {
             Some(b'n') => self.json.literal(b"null").map(|()| Columns::None),
             Some(b'[') => self.rows().map(Columns::Rows),
             Some(b'{') => self.named_columns().map(Columns::Named),
-            _ => Err(self.json.unexpected("a list of vectors, or an object of such lists").within(VECTORS)),
+            _ => Err(self
+                .json
+                .unexpected("a list of vectors, or an object of such lists")
+                .within(VECTORS)),
         }
     }
 
@@ -98,7 +110,10 @@ impl Reader<'_> {
         let mut more = self.json.open_array("a list of vectors")?;
         while more {
             let index = rows.len();
-            rows.push(self.point_vectors(index).map_err(|fault| fault.of_point(index, VECTORS, VECTORS))?);
+            rows.push(
+                self.point_vectors(index)
+                    .map_err(|fault| fault.of_point(index, VECTORS, VECTORS))?,
+            );
             more = self.json.next_item()?;
         }
         Ok(rows)
@@ -117,19 +132,25 @@ impl Reader<'_> {
             columns.push((path, column));
             more = self.json.next_member()?;
         }
-        self.keys.leave(&self.json, keys).map_err(|fault| fault.within(VECTORS))?;
+        self.keys
+            .leave(&self.json, keys)
+            .map_err(|fault| fault.within(VECTORS))?;
         Ok(columns)
     }
 
     /// Reads one name's vectors.
     fn column(&mut self, text: &[u8], path: &str) -> Parsed<Vec<Range<usize>>> {
         let mut column = Vec::with_capacity(self.draft.ids.len());
-        let mut more = self.json.open_array("a list of vectors").map_err(|fault| fault.within(path))?;
+        let mut more = self
+            .json
+            .open_array("a list of vectors")
+            .map_err(|fault| fault.within(path))?;
         let name = self.draft.shapes.name(text);
         while more {
             let index = column.len();
             let start = self.draft.arena.len();
-            self.named_vector(text, name, index).map_err(|fault| fault.of_point(index, path, path))?;
+            self.named_vector(text, name, index)
+                .map_err(|fault| fault.of_point(index, path, path))?;
             column.push(start..self.draft.arena.len());
             more = self.json.next_item()?;
         }
@@ -153,7 +174,9 @@ impl Reader<'_> {
         for (path, column) in &columns {
             same_length(path, column.len(), points)?;
         }
-        Ok((0..points).map(|point| self.joined(&columns, point)).collect())
+        Ok((0..points)
+            .map(|point| self.joined(&columns, point))
+            .collect())
     }
 
     /// Writes the field `vectors` of one point from its entries of every column.

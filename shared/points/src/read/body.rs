@@ -23,8 +23,11 @@ pub(crate) struct Body {
 pub(crate) fn read_ingest(text: &[u8]) -> Result<Body, WriteError> {
     let mut reader = Reader::new(text);
     match reader.ingest() {
-        Ok(body) => Ok(Body { draft: reader.draft, ..body }),
-        Err(fault) => Err(reader.error(fault, text)),
+        Ok(body) => Ok(Body {
+            draft: reader.draft,
+            ..body
+        }),
+        Err(fault) => Err(reader.error(*fault, text)),
     }
 }
 
@@ -32,8 +35,11 @@ pub(crate) fn read_ingest(text: &[u8]) -> Result<Body, WriteError> {
 pub(crate) fn read_upsert(text: &[u8]) -> Result<Body, WriteError> {
     let mut reader = Reader::new(text);
     match reader.upsert() {
-        Ok(body) => Ok(Body { draft: reader.draft, ..body }),
-        Err(fault) => Err(reader.error(fault, text)),
+        Ok(body) => Ok(Body {
+            draft: reader.draft,
+            ..body
+        }),
+        Err(fault) => Err(reader.error(*fault, text)),
     }
 }
 
@@ -70,7 +76,10 @@ impl Form {
 
 impl Reader<'_> {
     fn ingest(&mut self) -> Parsed<Body> {
-        let mut body = Body { vectors_field: batch::VECTORS, ..Body::default() };
+        let mut body = Body {
+            vectors_field: batch::VECTORS,
+            ..Body::default()
+        };
         let keys = self.keys.enter();
         let (mut named, mut batch) = (false, false);
         let mut more = self.json.open_object("an object")?;
@@ -78,7 +87,9 @@ impl Reader<'_> {
             let key = self.json.raw_key()?;
             match &*self.json.resolve(key)? {
                 b"collection_name" if !named => {
-                    body.collection_name = self.collection_name().map_err(|fault| fault.within("collection_name"))?;
+                    body.collection_name = self
+                        .collection_name()
+                        .map_err(|fault| fault.within("collection_name"))?;
                     named = true;
                 }
                 b"batch" if !batch => {
@@ -124,13 +135,19 @@ impl Reader<'_> {
                     self.form(form)?;
                     found = Some(form);
                 }
-                (Some(form), Some(earlier)) if form == earlier => return Err(given_twice(&self.json, key)),
+                (Some(form), Some(earlier)) if form == earlier => {
+                    return Err(given_twice(&self.json, key));
+                }
                 (Some(_), Some(_)) => {
-                    return Err(Fault::invalid("`points` and `batch` may not be given together").within("batch"));
+                    return Err(
+                        Fault::invalid("`points` and `batch` may not be given together")
+                            .within("batch"),
+                    );
                 }
                 (None, _) => {
                     self.keys.push(key);
-                    self.option(&name, &mut body).map_err(|fault| fault.within(&String::from_utf8_lossy(&name)))?;
+                    self.option(&name, &mut body)
+                        .map_err(|fault| fault.within(&String::from_utf8_lossy(&name)))?;
                 }
             }
             more = self.json.next_member()?;
@@ -138,7 +155,11 @@ impl Reader<'_> {
         self.keys.leave(&self.json, keys)?;
         self.json.end()?;
         let Some(form) = found else {
-            return Err(Fault::wrong_type(0, "missing, and so is `batch`: one of them holds the points").within("points"));
+            return Err(Fault::wrong_type(
+                0,
+                "missing, and so is `batch`: one of them holds the points",
+            )
+            .within("points"));
         };
         body.vectors_field = form.vectors_field();
         self.some_points(form.ids_field())?;

@@ -33,7 +33,11 @@ pub(super) fn parse_datetime(text: &[u8]) -> Option<(i64, u32)> {
         return None;
     };
     // A leap second is the last nanosecond before the next minute begins, where there is no other place for it.
-    let (second, nanos) = if second == 60 { (59, 999_999_999) } else { (second, nanos) };
+    let (second, nanos) = if second == 60 {
+        (59, 999_999_999)
+    } else {
+        (second, nanos)
+    };
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
     let of_common_era = -62_135_596_800..=253_402_300_799;
     of_common_era.contains(&seconds).then_some((seconds, nanos))
@@ -47,7 +51,11 @@ impl Digits<'_> {
     fn number(&mut self, width: usize) -> Option<i64> {
         let (digits, rest) = self.0.split_at_checked(width)?;
         self.0 = rest;
-        digits.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
+        digits.iter().try_fold(0, |value, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| value * 10 + i64::from(digit - b'0'))
+        })
     }
 
     /// Takes one of `bytes`.
@@ -62,10 +70,18 @@ impl Digits<'_> {
 
     /// Nanoseconds of one or more digits after the point; what is finer is cut off.
     fn fraction(&mut self) -> Option<u32> {
-        let len = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let len = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         let (digits, rest) = self.0.split_at(len);
         self.0 = rest;
-        let nanos = digits.iter().chain(&[b'0'; 9]).take(9).fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        let nanos = digits
+            .iter()
+            .chain(&[b'0'; 9])
+            .take(9)
+            .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
         (len > 0).then_some(nanos)
     }
 
@@ -79,7 +95,11 @@ impl Digits<'_> {
         self.0 = rest;
         let hours = self.number(2)?;
         let _ = self.after(b":");
-        let minutes = if self.0.is_empty() { 0 } else { self.number(2)? };
+        let minutes = if self.0.is_empty() {
+            0
+        } else {
+            self.number(2)?
+        };
         if !self.0.is_empty() || hours > 23 || minutes > 59 {
             return None;
         }
@@ -106,7 +126,11 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
         return None;
     }
     // Years are counted from March, so that the leap day is a year's last.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * month + 2) / 5 + day - 1;

@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
         let mut more = self.json.open_array("a list of conditions")?;
         let mut index = 0;
         while more {
-            self.condition(out, tag, level).map_err(|fault| fault.at_index(index))?;
+            self.condition(out, tag, level)
+                .map_err(|fault| fault.at_index(index))?;
             index += 1;
             more = self.json.next_item()?;
         }
@@ -79,7 +80,8 @@ impl<'a> Reader<'a> {
         let end = self.json.offset();
         let min_should = open(out, MIN_SHOULD, 0);
         self.required(&members, "conditions", start)?;
-        self.condition_list(out, CONDITIONS, level + 1).map_err(|fault| fault.within("conditions"))?;
+        self.condition_list(out, CONDITIONS, level + 1)
+            .map_err(|fault| fault.within("conditions"))?;
         self.required(&members, "min_count", start)?;
         let min_count = self.unsigned().map_err(|fault| fault.within("min_count"))?;
         if min_count != 0 {
@@ -123,7 +125,10 @@ impl<'a> Reader<'a> {
         }
         let text = self.json.text()?;
         if !super::path::is_path(&String::from_utf8_lossy(&text)) {
-            return Err(Fault::invalid(format!("\"{}\" is no path of a payload", super::shortened(&text))));
+            return Err(Fault::invalid(format!(
+                "\"{}\" is no path of a payload",
+                super::shortened(&text)
+            )));
         }
         put_bytes(out, tag, &text);
         Ok(())

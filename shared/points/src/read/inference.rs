@@ -40,14 +40,23 @@ impl Reader<'_> {
             (None, Some(input), _) => self.input(IMAGE, input, model, options, level)?,
             (None, None, Some(input)) => self.input(OBJECT, input, model, options, level)?,
             (None, None, None) => {
-                return Err(Fault::wrong_type(start, "expected `text`, `image` or `object` beside `model`"));
+                return Err(Fault::wrong_type(
+                    start,
+                    "expected `text`, `image` or `object` beside `model`",
+                ));
             }
         }
         self.json.go(end);
         Ok(())
     }
 
-    fn document(&mut self, text: &Member<'_>, model: &Member<'_>, options: Option<&Member<'_>>, level: u32) -> Parsed<()> {
+    fn document(
+        &mut self,
+        text: &Member<'_>,
+        model: &Member<'_>,
+        options: Option<&Member<'_>>,
+        level: u32,
+    ) -> Parsed<()> {
         let document = open(&mut self.draft.arena, DOCUMENT, 0);
         self.put_string(DOCUMENT_TEXT, text)?;
         self.put_string(DOCUMENT_MODEL, model)?;
@@ -66,7 +75,8 @@ impl Reader<'_> {
     ) -> Parsed<()> {
         let message = open(&mut self.draft.arena, tag, 0);
         self.json.go(input.value);
-        self.value(INPUT, level + 2).map_err(|fault| fault.within(&String::from_utf8_lossy(&input.key)))?;
+        self.value(INPUT, level + 2)
+            .map_err(|fault| fault.within(&String::from_utf8_lossy(&input.key)))?;
         self.put_string(MODEL, model)?;
         self.put_options(OPTIONS, options, level + 1)?;
         close(&mut self.draft.arena, message);
@@ -76,7 +86,10 @@ impl Reader<'_> {
     fn put_string(&mut self, tag: u8, member: &Member<'_>) -> Parsed<()> {
         self.json.go(member.value);
         if self.json.peek() != Some(b'"') {
-            return Err(self.json.unexpected("a string").within(&String::from_utf8_lossy(&member.key)));
+            return Err(self
+                .json
+                .unexpected("a string")
+                .within(&String::from_utf8_lossy(&member.key)));
         }
         let text = self.json.text()?;
         if !text.is_empty() {
@@ -87,11 +100,14 @@ impl Reader<'_> {
 
     /// Options of a model, in a message that is `level` messages down.
     fn put_options(&mut self, tag: u8, options: Option<&Member<'_>>, level: u32) -> Parsed<()> {
-        let Some(options) = options else { return Ok(()) };
+        let Some(options) = options else {
+            return Ok(());
+        };
         self.json.go(options.value);
         if self.json.take_null()? {
             return Ok(());
         }
-        self.fields(tag, level).map_err(|fault| fault.within("options"))
+        self.fields(tag, level)
+            .map_err(|fault| fault.within("options"))
     }
 }

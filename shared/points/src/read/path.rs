@@ -3,7 +3,9 @@
 
 /// Whether Qdrant reads `text` as a path.
 pub(super) fn is_path(text: &str) -> bool {
-    let Some(mut rest) = after_key(text) else { return false };
+    let Some(mut rest) = after_key(text) else {
+        return false;
+    };
     while !rest.is_empty() {
         let next = match rest.strip_prefix('.') {
             Some(key) => after_key(key),
@@ -21,7 +23,9 @@ fn after_key(text: &str) -> Option<&str> {
         let end = quoted.find(['"', '\\'])?;
         return quoted[end..].strip_prefix('"');
     }
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+        .unwrap_or(text.len());
     (end > 0).then(|| &text[end..])
 }
 
@@ -38,10 +42,34 @@ mod tests {
 
     #[test]
     fn paths_are_told_as_qdrant_tells_them() {
-        for good in ["a", "a.b", "foo[1][50].bar-baz[].\"qux[.]quux\"", "\"\"", "größe", "a[]", "\"a b\".c", "-"] {
+        for good in [
+            "a",
+            "a.b",
+            "foo[1][50].bar-baz[].\"qux[.]quux\"",
+            "\"\"",
+            "größe",
+            "a[]",
+            "\"a b\".c",
+            "-",
+        ] {
             assert!(is_path(good), "{good}");
         }
-        for bad in ["", ".", "a.", "a b", "a[", "a[x]", "a[-1]", "a]", "\"a", "a..b", "a\"b\"", "\"a\\\"\"", "[0]", "a[1"] {
+        for bad in [
+            "",
+            ".",
+            "a.",
+            "a b",
+            "a[",
+            "a[x]",
+            "a[-1]",
+            "a]",
+            "\"a",
+            "a..b",
+            "a\"b\"",
+            "\"a\\\"\"",
+            "[0]",
+            "a[1",
+        ] {
             assert!(!is_path(bad), "{bad}");
         }
     }

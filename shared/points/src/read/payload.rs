@@ -44,7 +44,10 @@ impl Scalar {
             len += 1;
         }
         bytes[len] = value as u8;
-        Scalar { bytes, len: len + 1 }
+        Scalar {
+            bytes,
+            len: len + 1,
+        }
     }
 
     fn double(value: f64) -> Scalar {
@@ -84,7 +87,8 @@ impl<'a> Reader<'a> {
             let key = self.json.raw_key()?;
             self.keys.push(key);
             let key = self.json.resolve(key)?;
-            self.entry(tag, &key, level + 2).map_err(|fault| fault.within(&String::from_utf8_lossy(&key)))?;
+            self.entry(tag, &key, level + 2)
+                .map_err(|fault| fault.within(&String::from_utf8_lossy(&key)))?;
             more = self.json.next_member()?;
         }
         self.keys.leave(&self.json, keys)
@@ -106,7 +110,11 @@ impl<'a> Reader<'a> {
             }
             Found::Text(text) => {
                 let value_len = text_len(&text);
-                put_number(out, tag, (key_len + 1 + varint_len(value_len as u64) + value_len) as u64);
+                put_number(
+                    out,
+                    tag,
+                    (key_len + 1 + varint_len(value_len as u64) + value_len) as u64,
+                );
                 put_bytes(out, KEY, key);
                 put_text(out, VALUE, &text);
             }
@@ -129,7 +137,9 @@ impl<'a> Reader<'a> {
     pub(super) fn value(&mut self, tag: u8, level: u32) -> Parsed<()> {
         match self.found(level)? {
             Found::Text(text) => put_text(&mut self.draft.arena, tag, &text),
-            Found::Scalar(Scalar { bytes, len }) => put_bytes(&mut self.draft.arena, tag, &bytes[..len]),
+            Found::Scalar(Scalar { bytes, len }) => {
+                put_bytes(&mut self.draft.arena, tag, &bytes[..len])
+            }
             found @ (Found::Object | Found::List) => self.container(&found, tag, level)?,
         }
         Ok(())
@@ -155,7 +165,8 @@ impl<'a> Reader<'a> {
         let mut more = self.json.open_array("a list")?;
         let mut index = 0;
         while more {
-            self.value(ITEM, level + 1).map_err(|fault| fault.at_index(index))?;
+            self.value(ITEM, level + 1)
+                .map_err(|fault| fault.at_index(index))?;
             index += 1;
             more = self.json.next_item()?;
         }
@@ -192,7 +203,9 @@ impl<'a> Reader<'a> {
         if level <= MAX_LEVEL {
             return Ok(found);
         }
-        Err(Fault::invalid("nested deeper than Qdrant's protobuf can carry"))
+        Err(Fault::invalid(
+            "nested deeper than Qdrant's protobuf can carry",
+        ))
     }
 
     /// A payload's number. Qdrant's `Value` has 64-bit signed integers and doubles: an unsigned one beyond
@@ -201,7 +214,9 @@ impl<'a> Reader<'a> {
         match self.json.number()? {
             Number::Integer(value) => Ok(Scalar::varint(INTEGER, value as u64)),
             Number::Double(value) => Ok(Scalar::double(value)),
-            Number::Unsigned(value) if value as f64 as u128 == u128::from(value) => Ok(Scalar::double(value as f64)),
+            Number::Unsigned(value) if value as f64 as u128 == u128::from(value) => {
+                Ok(Scalar::double(value as f64))
+            }
             Number::Unsigned(value) => Err(Fault::invalid(format!(
                 "{value} is over {} and no double is equal to it, so Qdrant's protobuf cannot carry it exactly; send it as a string",
                 i64::MAX

@@ -1,7 +1,7 @@
 //! The list form: `"points": [{"id": …, "vector": …, "payload": …}, …]`.
 use super::{Place, Reader, read_id};
-use crate::error::Parsed;
 use crate::error::Fault;
+use crate::error::Parsed;
 use crate::json::given_twice;
 
 /// What a point of the list form calls its vectors.
@@ -11,7 +11,10 @@ const POINTS: &str = "points";
 impl Reader<'_> {
     /// Reads every point of a list.
     pub(super) fn points(&mut self) -> Parsed<()> {
-        let mut more = self.json.open_array("a list of points").map_err(|fault| fault.within(POINTS))?;
+        let mut more = self
+            .json
+            .open_array("a list of points")
+            .map_err(|fault| fault.within(POINTS))?;
         let mut index = 0;
         while more {
             self.json.peek();
@@ -28,19 +31,27 @@ impl Reader<'_> {
         let start = self.json.offset();
         let keys = self.keys.enter();
         let (mut id, mut vectors, mut payload) = (None, None, None);
-        let mut more = self.json.open_object("a point: an object").map_err(of_point)?;
+        let mut more = self
+            .json
+            .open_object("a point: an object")
+            .map_err(of_point)?;
         while more {
             let key = self.json.raw_key()?;
             match &*self.json.resolve(key)? {
                 b"id" if id.is_none() => {
-                    id = Some(read_id(&mut self.json).map_err(|fault| of_point(fault.within("id")))?);
+                    id = Some(
+                        read_id(&mut self.json).map_err(|fault| of_point(fault.within("id")))?,
+                    );
                 }
                 b"vector" | b"vectors" if vectors.is_none() => {
                     let read = self.point_vectors(index);
                     vectors = Some(read.map_err(|fault| of_point(fault.within(VECTOR)))?);
                 }
                 b"payload" if payload.is_none() => {
-                    payload = Some(self.payload().map_err(|fault| of_point(fault.within("payload")))?);
+                    payload = Some(
+                        self.payload()
+                            .map_err(|fault| of_point(fault.within("payload")))?,
+                    );
                 }
                 b"id" | b"vector" | b"vectors" | b"payload" => {
                     return Err(of_point(given_twice(&self.json, key)));

@@ -23,7 +23,8 @@ impl Reader<'_> {
                 let mut more = self.json.open_array(EXPECTED)?;
                 let mut index = 0;
                 while more {
-                    self.one_shard_key(out, SHARD_KEYS).map_err(|fault| fault.at_index(index))?;
+                    self.one_shard_key(out, SHARD_KEYS)
+                        .map_err(|fault| fault.at_index(index))?;
                     index += 1;
                     more = self.json.next_item()?;
                 }
@@ -44,7 +45,8 @@ impl Reader<'_> {
                 return Err(Fault::wrong_type(start, "missing").within(key));
             };
             self.json.go(member.value);
-            self.one_shard_key(out, tag).map_err(|fault| fault.within(key))?;
+            self.one_shard_key(out, tag)
+                .map_err(|fault| fault.within(key))?;
         }
         self.json.go(end);
         Ok(())

@@ -57,7 +57,11 @@ impl Shapes {
     /// Number of `name`, a new one if it was never seen. Cheapest when names come in a steady order.
     #[inline]
     pub(crate) fn name(&mut self, text: &[u8]) -> usize {
-        let guess = if self.next < self.names.len() { self.next } else { 0 };
+        let guess = if self.next < self.names.len() {
+            self.next
+        } else {
+            0
+        };
         let name = match self.names.get(guess) {
             Some(name) if name.is(text) => guess,
             _ => self.look_up(text),
@@ -70,7 +74,11 @@ impl Shapes {
         if let Some(&name) = self.by_text.get(text) {
             return name;
         }
-        self.names.push(Name { text: text.into(), last: None, seen: 0 });
+        self.names.push(Name {
+            text: text.into(),
+            last: None,
+            seen: 0,
+        });
         self.by_text.insert(text.into(), self.names.len() - 1);
         self.names.len() - 1
     }
@@ -95,7 +103,12 @@ impl Shapes {
     pub(crate) fn note(&mut self, name: usize, point: usize, shape: Shape) {
         if self.names[name].last != Some(shape) {
             let before = self.names[name].last.replace(shape);
-            self.changes.push(Change { point, name, shape, before });
+            self.changes.push(Change {
+                point,
+                name,
+                shape,
+                before,
+            });
         }
     }
 
@@ -113,17 +126,35 @@ impl Shapes {
 
     /// Checks every shape against the collection's vectors; of several faults tells the first point's.
     /// `field` is what a body calls its vectors.
-    pub(crate) fn check(&self, schema: &CollectionSchema, ids: &[PointId], field: &str) -> Result<(), WriteError> {
+    pub(crate) fn check(
+        &self,
+        schema: &CollectionSchema,
+        ids: &[PointId],
+        field: &str,
+    ) -> Result<(), WriteError> {
         let fault = self
             .changes
             .iter()
             .filter_map(|change| self.fault(change, schema).map(|message| (change, message)))
             .min_by_key(|(change, _)| change.point);
-        let Some((change, message)) = fault else { return Ok(()) };
+        let Some((change, message)) = fault else {
+            return Ok(());
+        };
         let name = String::from_utf8_lossy(&self.names[change.name].text);
-        let field = if name.is_empty() { field.to_owned() } else { format!("{field}.{name}") };
+        let field = if name.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{field}.{name}")
+        };
         let id = ids.get(change.point).map(PointId::to_string);
-        Err(WriteError::Invalid { point: Some(PointRef { index: change.point, id }), field, message })
+        Err(WriteError::Invalid {
+            point: Some(PointRef {
+                index: change.point,
+                id,
+            }),
+            field,
+            message,
+        })
     }
 
     /// What is wrong with a shape; the rules are those of Qdrant's segments: a dense vector where a matrix
@@ -145,7 +176,9 @@ impl Shapes {
             (Shape::Sparse, VectorKind::Dense { .. } | VectorKind::MultiDense { .. }) => {
                 Some("expected a dense vector, found a sparse one".to_owned())
             }
-            (Shape::Multi(_), VectorKind::Dense { .. }) => Some("expected one dense vector, found a list of them".to_owned()),
+            (Shape::Multi(_), VectorKind::Dense { .. }) => {
+                Some("expected one dense vector, found a list of them".to_owned())
+            }
         }
     }
 }
@@ -154,9 +187,19 @@ fn unknown_name(name: &str, schema: &CollectionSchema) -> String {
     let known: Vec<String> = schema
         .vectors
         .keys()
-        .map(|name| if name.is_empty() { "an unnamed one".to_owned() } else { format!("`{name}`") })
+        .map(|name| {
+            if name.is_empty() {
+                "an unnamed one".to_owned()
+            } else {
+                format!("`{name}`")
+            }
+        })
         .collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
     match name {
         "" => format!("the collection has no unnamed vector; it has {known}"),
         _ => format!("the collection has no vector of this name; it has {known}"),

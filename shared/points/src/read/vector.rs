@@ -89,7 +89,8 @@ impl Reader<'_> {
                 self.json.go(object);
                 self.unnamed_inference(point)
             }
-            Err(fault) => Err(fault),
+            // Cut off before its `model` it may have been one: then it is the cut that is to be told.
+            Err(fault) => self.json.probe(object).skip().and(Err(fault)),
         }
     }
 
@@ -114,7 +115,8 @@ impl Reader<'_> {
             if self.draft.shapes.seen_in(name, point) {
                 return Err(given_twice(&self.json, key));
             }
-            self.named_vector(&text, name, point).map_err(|fault| fault.within(&String::from_utf8_lossy(&text)))?;
+            self.named_vector(&text, name, point)
+                .map_err(|fault| fault.within(&String::from_utf8_lossy(&text)))?;
             more = self.json.next_member()?;
         }
         Ok(())
@@ -141,7 +143,8 @@ impl Reader<'_> {
     fn object_vector(&mut self) -> Parsed<Shape> {
         let object = self.json.offset();
         let mut probe = self.json.probe(object);
-        let sparse = probe.open_object(EXPECTED)? && matches!(&*probe.key()?, b"indices" | b"values");
+        let sparse =
+            probe.open_object(EXPECTED)? && matches!(&*probe.key()?, b"indices" | b"values");
         if sparse || !self.is_inference(object) {
             return self.sparse();
         }
@@ -180,13 +183,16 @@ impl Reader<'_> {
         loop {
             let count = self.row(size).map_err(|fault| fault.at_index(rows))?;
             if rows > 0 && count != size {
-                let message = format!("expected {size} dimensions as in the rows before, found {count}");
+                let message =
+                    format!("expected {size} dimensions as in the rows before, found {count}");
                 return Err(Fault::invalid(message).at_index(rows));
             }
             size = count;
             rows += 1;
             if rows.saturating_mul(size) >= MAX_MATRIX {
-                return Err(Fault::invalid(format!("the rows hold {MAX_MATRIX} numbers or more")));
+                return Err(Fault::invalid(format!(
+                    "the rows hold {MAX_MATRIX} numbers or more"
+                )));
             }
             if !self.json.next_item()? {
                 break;
@@ -219,10 +225,16 @@ impl Reader<'_> {
             self.keys.push(key);
             match &*self.json.resolve(key)? {
                 b"indices" => {
-                    self.sparse_indices().map_err(|fault| fault.within("indices"))?;
+                    self.sparse_indices()
+                        .map_err(|fault| fault.within("indices"))?;
                     indices = true;
                 }
-                b"values" => values = Some(self.sparse_values().map_err(|fault| fault.within("values"))?),
+                b"values" => {
+                    values = Some(
+                        self.sparse_values()
+                            .map_err(|fault| fault.within("values"))?,
+                    )
+                }
                 _ => self.json.skip()?,
             }
             more = self.json.next_member()?;
@@ -248,7 +260,9 @@ impl Reader<'_> {
         self.indices.clear();
         let mut more = self.json.open_array("a list of unsigned 32-bit integers")?;
         while more {
-            let index = self.sparse_index().map_err(|fault| fault.at_index(self.indices.len()))?;
+            let index = self
+                .sparse_index()
+                .map_err(|fault| fault.at_index(self.indices.len()))?;
             self.indices.push(index);
             more = self.json.next_item()?;
         }
@@ -264,7 +278,9 @@ impl Reader<'_> {
             Number::Integer(value) if u32::try_from(value).is_ok() => Ok(value as u32),
             Number::Integer(_) | Number::Unsigned(_) | Number::Double(_) => {
                 let text = String::from_utf8_lossy(self.json.since(from)).into_owned();
-                Err(Fault::invalid(format!("{text} is not an unsigned 32-bit integer")))
+                Err(Fault::invalid(format!(
+                    "{text} is not an unsigned 32-bit integer"
+                )))
             }
         }
     }
@@ -272,7 +288,10 @@ impl Reader<'_> {
     /// Writes the indices after as many values.
     fn put_indices(&mut self, values: usize) -> Parsed<()> {
         if self.indices.len() != values {
-            let message = format!("as many indices as values are wanted, found {} and {values}", self.indices.len());
+            let message = format!(
+                "as many indices as values are wanted, found {} and {values}",
+                self.indices.len()
+            );
             return Err(Fault::invalid(message).within("indices"));
         }
         if let Some(twice) = first_twice(&self.indices) {
@@ -283,7 +302,13 @@ impl Reader<'_> {
         }
         let out = &mut self.draft.arena;
         out.extend_from_slice(INDICES);
-        put_varint(out, self.indices.iter().map(|&index| varint_len(index.into()) as u64).sum());
+        put_varint(
+            out,
+            self.indices
+                .iter()
+                .map(|&index| varint_len(index.into()) as u64)
+                .sum(),
+        );
         for &index in &self.indices {
             put_varint(out, index.into());
         }
@@ -303,5 +328,8 @@ fn first_twice(numbers: &[u32]) -> Option<u32> {
     }
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    sorted
+        .windows(2)
+        .find(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
 }

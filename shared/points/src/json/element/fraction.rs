@@ -49,7 +49,9 @@ pub(super) fn guess_end(window: Window<'_>, from: usize) -> Option<usize> {
 /// Offset of the first comma or closing bracket in the first 32 bytes.
 #[cold]
 pub(super) fn find_end(window: Window<'_>) -> Option<usize> {
-    window.0[..32].iter().position(|byte| matches!(byte, b',' | b']'))
+    window.0[..32]
+        .iter()
+        .position(|byte| matches!(byte, b',' | b']'))
 }
 
 /// Digits after the point that go into the mantissa; those after them only say "a little more".
@@ -111,7 +113,10 @@ pub(super) fn read_fraction(window: Window<'_>, end: usize) -> Option<(f32, usiz
             return None;
         }
     }
-    Some((f32::from_bits((value as f32).to_bits() | u32::from(negative) << 31), end))
+    Some((
+        f32::from_bits((value as f32).to_bits() | u32::from(negative) << 31),
+        end,
+    ))
 }
 
 /// The number that sixteen digits make.
@@ -122,7 +127,8 @@ fn sixteen_digits(digits: u8x16) -> u64 {
     let units: i16x8 = digits >> 8;
     let pairs = tens * i16x8::splat(10) + units;
     let fours: i32x4 = pairs.dot(i16x8::new([100, 1, 100, 1, 100, 1, 100, 1]));
-    let fours = i16x8::from_i32x8_saturate(wide::bytemuck::cast::<[i32x4; 2], i32x8>([fours, fours]));
+    let fours =
+        i16x8::from_i32x8_saturate(wide::bytemuck::cast::<[i32x4; 2], i32x8>([fours, fours]));
     let eights: i32x4 = fours.dot(i16x8::new([10_000, 1, 10_000, 1, 10_000, 1, 10_000, 1]));
     let [both, _]: [u64; 2] = wide::bytemuck::cast(eights);
     (both & 0xffff_ffff) * 100_000_000 + (both >> 32)

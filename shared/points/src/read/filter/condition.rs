@@ -40,7 +40,9 @@ impl<'a> Reader<'a> {
     /// Writes a condition as the field `tag`, `level` messages down.
     pub(super) fn condition(&mut self, out: &mut Vec<u8>, tag: &[u8], level: u32) -> Parsed<()> {
         if level + CONDITION_DEPTH > MAX_LEVEL {
-            return Err(Fault::invalid("nested deeper than Qdrant's protobuf can carry"));
+            return Err(Fault::invalid(
+                "nested deeper than Qdrant's protobuf can carry",
+            ));
         }
         self.json.peek();
         let start = self.json.offset();
@@ -54,7 +56,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Tells the kinds apart as Qdrant does: by the fields there are, in this order.
-    fn kind(&mut self, out: &mut Vec<u8>, members: &[Member<'a>], start: usize, level: u32) -> Parsed<()> {
+    fn kind(
+        &mut self,
+        out: &mut Vec<u8>,
+        members: &[Member<'a>],
+        start: usize,
+        level: u32,
+    ) -> Parsed<()> {
         let has = |key: &str| members.iter().any(|member| *member.key == *key.as_bytes());
         if has("key") {
             let field = open(out, FIELD, 0);
@@ -75,13 +83,16 @@ impl<'a> Reader<'a> {
         if has("has_vector") {
             self.required(members, "has_vector", start)?;
             let message = open(out, HAS_VECTOR, 0);
-            self.string(out, KEY).map_err(|fault| fault.within("has_vector"))?;
+            self.string(out, KEY)
+                .map_err(|fault| fault.within("has_vector"))?;
             close(out, message);
             return Ok(());
         }
         if has("nested") {
             self.required(members, "nested", start)?;
-            return self.nested(out, level).map_err(|fault| fault.within("nested"));
+            return self
+                .nested(out, level)
+                .map_err(|fault| fault.within("nested"));
         }
         self.json.go(start);
         self.filter(out, FILTER, level + 1)
@@ -120,13 +131,19 @@ impl<'a> Reader<'a> {
         self.required(&members, "key", start)?;
         self.path(out, KEY).map_err(|fault| fault.within("key"))?;
         self.required(&members, "filter", start)?;
-        self.filter(out, NESTED_FILTER, level + 2).map_err(|fault| fault.within("filter"))?;
+        self.filter(out, NESTED_FILTER, level + 2)
+            .map_err(|fault| fault.within("filter"))?;
         close(out, nested);
         Ok(())
     }
 
     /// What a field is to be: at least one of the tests there are.
-    fn field_condition(&mut self, out: &mut Vec<u8>, members: &[Member<'a>], start: usize) -> Parsed<()> {
+    fn field_condition(
+        &mut self,
+        out: &mut Vec<u8>,
+        members: &[Member<'a>],
+        start: usize,
+    ) -> Parsed<()> {
         self.required(members, "key", start)?;
         self.path(out, KEY).map_err(|fault| fault.within("key"))?;
         let key_end = out.len();
@@ -137,16 +154,20 @@ impl<'a> Reader<'a> {
             self.range(out).map_err(|fault| fault.within("range"))?;
         }
         if self.optional(members, "geo_bounding_box")? {
-            self.bounding_box(out).map_err(|fault| fault.within("geo_bounding_box"))?;
+            self.bounding_box(out)
+                .map_err(|fault| fault.within("geo_bounding_box"))?;
         }
         if self.optional(members, "geo_radius")? {
-            self.radius(out).map_err(|fault| fault.within("geo_radius"))?;
+            self.radius(out)
+                .map_err(|fault| fault.within("geo_radius"))?;
         }
         if self.optional(members, "geo_polygon")? {
-            self.polygon(out).map_err(|fault| fault.within("geo_polygon"))?;
+            self.polygon(out)
+                .map_err(|fault| fault.within("geo_polygon"))?;
         }
         if self.optional(members, "values_count")? {
-            self.values_count(out).map_err(|fault| fault.within("values_count"))?;
+            self.values_count(out)
+                .map_err(|fault| fault.within("values_count"))?;
         }
         for (key, tag) in [("is_empty", FIELD_IS_EMPTY), ("is_null", FIELD_IS_NULL)] {
             if self.optional(members, key)? {
@@ -165,7 +186,8 @@ impl<'a> Reader<'a> {
         let members = self.json.members("an object")?;
         let matching = open(out, MATCH, 0);
         if self.optional(&members, "value")? {
-            self.match_value(out).map_err(|fault| fault.within("value"))?;
+            self.match_value(out)
+                .map_err(|fault| fault.within("value"))?;
             close(out, matching);
             return Ok(());
         }
@@ -178,12 +200,16 @@ impl<'a> Reader<'a> {
         }
         for (key, tags) in [("any", ANY), ("except", EXCEPT)] {
             if self.optional(&members, key)? {
-                self.match_listed(out, tags).map_err(|fault| fault.within(key))?;
+                self.match_listed(out, tags)
+                    .map_err(|fault| fault.within(key))?;
                 close(out, matching);
                 return Ok(());
             }
         }
-        Err(Fault::wrong_type(start, "expected one of `value`, `text`, `text_any`, `phrase`, `any`, `except`"))
+        Err(Fault::wrong_type(
+            start,
+            "expected one of `value`, `text`, `text_any`, `phrase`, `any`, `except`",
+        ))
     }
 
     fn match_value(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
@@ -205,9 +231,13 @@ impl<'a> Reader<'a> {
         let mut index = 0;
         while more {
             if of_integers {
-                put_varint(&mut listed, self.signed().map_err(|fault| fault.at_index(index))? as u64);
+                put_varint(
+                    &mut listed,
+                    self.signed().map_err(|fault| fault.at_index(index))? as u64,
+                );
             } else {
-                self.string(&mut listed, LISTED).map_err(|fault| fault.at_index(index))?;
+                self.string(&mut listed, LISTED)
+                    .map_err(|fault| fault.at_index(index))?;
             }
             index += 1;
             more = self.json.next_item()?;

@@ -30,7 +30,8 @@ impl Reader<'_> {
         let corners = open(out, BOUNDING_BOX, 0);
         for (key, tag) in CORNERS {
             self.required(&members, key, start)?;
-            self.geo_point(out, tag).map_err(|fault| fault.within(key))?;
+            self.geo_point(out, tag)
+                .map_err(|fault| fault.within(key))?;
         }
         close(out, corners);
         Ok(())
@@ -42,7 +43,8 @@ impl Reader<'_> {
         let members = self.json.members("an object")?;
         let circle = open(out, RADIUS, 0);
         self.required(&members, "center", start)?;
-        self.geo_point(out, CENTER).map_err(|fault| fault.within("center"))?;
+        self.geo_point(out, CENTER)
+            .map_err(|fault| fault.within("center"))?;
         self.required(&members, "radius", start)?;
         let meters = self.double().map_err(|fault| fault.within("radius"))? as f32;
         out.push(METERS);
@@ -57,12 +59,14 @@ impl Reader<'_> {
         let members = self.json.members("an object")?;
         let polygon = open(out, POLYGON, 0);
         self.required(&members, "exterior", start)?;
-        self.line(out, EXTERIOR).map_err(|fault| fault.within("exterior"))?;
+        self.line(out, EXTERIOR)
+            .map_err(|fault| fault.within("exterior"))?;
         if self.optional(&members, "interiors")? {
             let mut more = self.json.open_array("a list of lines")?;
             let mut index = 0;
             while more {
-                self.line(out, INTERIORS).map_err(|fault| fault.at_index(index).within("interiors"))?;
+                self.line(out, INTERIORS)
+                    .map_err(|fault| fault.at_index(index).within("interiors"))?;
                 index += 1;
                 more = self.json.next_item()?;
             }
@@ -82,13 +86,19 @@ impl Reader<'_> {
         let mut more = self.json.open_array("a list of places")?;
         let mut places = Vec::new();
         while more {
-            places.push(self.geo_point(out, POINTS).map_err(|fault| fault.at_index(places.len()).within("points"))?);
+            places.push(
+                self.geo_point(out, POINTS)
+                    .map_err(|fault| fault.at_index(places.len()).within("points"))?,
+            );
             more = self.json.next_item()?;
         }
         close(out, line);
         self.json.go(end);
         if places.len() < SHORTEST_LINE {
-            let message = format!("at least {SHORTEST_LINE} places are wanted, found {}", places.len());
+            let message = format!(
+                "at least {SHORTEST_LINE} places are wanted, found {}",
+                places.len()
+            );
             return Err(Fault::invalid(message).within("points"));
         }
         if places.first() != places.last() {
@@ -101,7 +111,9 @@ impl Reader<'_> {
     fn geo_point(&mut self, out: &mut Vec<u8>, tag: &[u8]) -> Parsed<[f64; 2]> {
         self.json.peek();
         let start = self.json.offset();
-        let members = self.json.members("a place: an object with `lon` and `lat`")?;
+        let members = self
+            .json
+            .members("a place: an object with `lon` and `lat`")?;
         let end = self.json.offset();
         let point = open(out, tag, 0);
         let mut place = [0.0; 2];
@@ -109,7 +121,10 @@ impl Reader<'_> {
             self.required(&members, key, start)?;
             *value = self.double().map_err(|fault| fault.within(key))?;
             if !(-most..=most).contains(value) {
-                return Err(Fault::invalid(format!("expected a number from -{most} to {most}, found {value}")).within(key));
+                return Err(Fault::invalid(format!(
+                    "expected a number from -{most} to {most}, found {value}"
+                ))
+                .within(key));
             }
             if *value != 0.0 {
                 put_double(out, tag, *value);

@@ -10,8 +10,12 @@ const RANGE: &[u8] = &[0x1a];
 const DATETIME_RANGE: &[u8] = &[0x42];
 const VALUES_COUNT: &[u8] = &[0x32];
 /// Names of the bounds, and the fields they have in `Range`, `DatetimeRange` and `ValuesCount`.
-const BOUNDS: [(&str, u8, u8, u8); 4] =
-    [("lt", 0x09, 0x0a, 0x08), ("gt", 0x11, 0x12, 0x10), ("gte", 0x19, 0x1a, 0x18), ("lte", 0x21, 0x22, 0x20)];
+const BOUNDS: [(&str, u8, u8, u8); 4] = [
+    ("lt", 0x09, 0x0a, 0x08),
+    ("gt", 0x11, 0x12, 0x10),
+    ("gte", 0x19, 0x1a, 0x18),
+    ("lte", 0x21, 0x22, 0x20),
+];
 /// `Timestamp.seconds`, `.nanos`.
 const SECONDS: u8 = 0x08;
 const NANOS: u8 = 0x10;
@@ -32,7 +36,11 @@ impl<'a> Reader<'a> {
             if of_times {
                 self.time(out, time).map_err(|fault| fault.within(key))?;
             } else {
-                put_double(out, number, self.double().map_err(|fault| fault.within(key))?);
+                put_double(
+                    out,
+                    number,
+                    self.double().map_err(|fault| fault.within(key))?,
+                );
             }
         }
         close(out, range);
@@ -46,7 +54,9 @@ impl<'a> Reader<'a> {
         let text = self.json.text()?;
         let Some((seconds, nanos)) = parse_datetime(&text) else {
             let text = crate::read::shortened(&text);
-            return Err(Fault::invalid(format!("\"{text}\" is no date and time such as 2014-01-01T00:00:00Z")));
+            return Err(Fault::invalid(format!(
+                "\"{text}\" is no date and time such as 2014-01-01T00:00:00Z"
+            )));
         };
         let time = open(out, &[tag], 0);
         if seconds != 0 {
@@ -65,7 +75,11 @@ impl<'a> Reader<'a> {
         let count = open(out, VALUES_COUNT, 0);
         for (key, _, _, tag) in BOUNDS {
             if self.optional(&members, key)? {
-                put_number(out, tag, self.unsigned().map_err(|fault| fault.within(key))?);
+                put_number(
+                    out,
+                    tag,
+                    self.unsigned().map_err(|fault| fault.within(key))?,
+                );
             }
         }
         close(out, count);
