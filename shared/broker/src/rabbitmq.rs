@@ -6,6 +6,8 @@ mod link;
 mod properties;
 mod publisher;
 mod pump;
+mod settle;
+mod subscriber;
 mod topology;
 mod window;
 
@@ -134,8 +136,7 @@ impl Broker for RabbitMqBroker {
         let consumer = RabbitConsumer::start(
             Arc::clone(&self.settings),
             self.metrics.clone(),
-            queue,
-            prefetch,
+            (queue, prefetch),
             self.shutdown.child_token(),
             &self.tasks,
         );

@@ -154,7 +154,7 @@ mod tests {
         // A stand-in for the test process: this very test binary, told to hold both and wait for its death.
         if std::env::var_os("TESTKIT_HOLD").is_some() {
             let dir = BoundDir::new("testkit-hold-").expect("a directory");
-            let child = spawn_bound(Path::new("/bin/sleep"), |command| {
+            let mut child = spawn_bound(Path::new("/bin/sleep"), |command| {
                 command.arg("600");
             })
             .expect("sleep starts");
@@ -163,7 +163,8 @@ mod tests {
                 format!("{} {}", child.id(), dir.path().display()),
             )
             .expect("the report is written");
-            std::future::pending::<()>().await;
+            // Killed while it waits; the child would sleep for longer than any test.
+            child.wait().expect("it is a child");
         }
         let place = tempfile::tempdir().expect("a directory");
         let report = place.path().join("report");

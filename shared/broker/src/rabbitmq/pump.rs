@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use lapin::options::ConfirmSelectOptions;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Duration, Instant, Interval, MissedTickBehavior},
+    time::{Duration, Interval, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -83,35 +83,49 @@ impl<'a> Pump<'a> {
     ) -> End {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            if submissions.is_closed() && submissions.is_empty() && self.window.is_empty() {
+            let done = self.blocked || self.window.is_empty();
+            if submissions.is_closed() && submissions.is_empty() && done {
                 return End::Shutdown;
             }
-            match self.next(submissions, &mut batch, shutdown).await {
-                Step::Answered => self.window.settle(self.settings, self.metrics),
-                Step::Submitted => batch
-                    .drain(..)
-                    .for_each(|submission| self.submit(submission)),
-                Step::Stop => submissions.close(),
+            let over = match self.next(submissions, &mut batch, shutdown).await {
+                Step::Answered => self.settle(),
+                Step::Submitted => {
+                    batch
+                        .drain(..)
+                        .for_each(|submission| self.submit(submission));
+                    None
+                }
+                Step::Stop => {
+                    submissions.close();
+                    None
+                }
                 Step::Changed => {
                     let condition = self.condition.borrow_and_update().clone();
-                    if let Some(reason) = self.follow(condition) {
-                        return self.lose(None, reason);
-                    }
+                    self.follow(condition)
                 }
-                Step::Tick => {
-                    self.window.settle(self.settings, self.metrics);
-                    let limit = Instant::now().checked_sub(self.settings.confirm_timeout);
-                    let late = self
-                        .window
-                        .oldest()
-                        .zip(limit)
-                        .is_some_and(|(oldest, limit)| oldest <= limit);
-                    if late && !self.blocked {
-                        return self.lose(limit, "it stopped confirming".to_owned());
-                    }
-                }
+                Step::Tick => self.settle().or_else(|| self.late()),
+            };
+            if let Some(reason) = over {
+                return self.lose(reason);
             }
         }
+    }
+
+    /// Tells what was answered; the reason when the connection shall be made anew, which declares what is missing.
+    fn settle(&mut self) -> Option<String> {
+        self.window.settle(self.settings, self.metrics);
+        let missing = self.window.missing()?;
+        Some(format!(
+            "queue {} does not exist",
+            self.settings.names.of(missing)
+        ))
+    }
+
+    /// The reason when a confirm is overdue: whoever is that late is gone, and a new connection will tell.
+    fn late(&self) -> Option<String> {
+        let oldest = self.window.oldest()?;
+        let late = oldest.elapsed() >= self.settings.confirm_timeout;
+        (late && !self.blocked).then(|| "it stopped confirming".to_owned())
     }
 
     async fn next(
@@ -169,16 +183,14 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Fails what is outstanding: late before `limit`, with the connection otherwise.
-    fn lose(mut self, limit: Option<Instant>, reason: String) -> End {
+    /// Fails what is outstanding.
+    fn lose(mut self, reason: String) -> End {
         self.window.settle(self.settings, self.metrics);
-        let late = PublishError::TimedOut {
-            after: self.settings.confirm_timeout,
-        };
-        let lost = PublishError::Away {
+        let error = PublishError::Away {
             reason: reason.clone(),
         };
-        self.window.end(limit, &late, &lost, self.metrics);
+        self.window
+            .end(self.settings.confirm_timeout, &error, self.metrics);
         End::Lost(reason)
     }
 }

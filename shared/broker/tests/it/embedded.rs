@@ -1,5 +1,7 @@
 //! The embedded queue: the contract, and what a crash leaves.
 
+mod crash;
+
 use std::sync::Arc;
 
 use alioth_broker::{Broker, EmbeddedBroker, EmbeddedOptions, QueueLimits};

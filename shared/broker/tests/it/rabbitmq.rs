@@ -1,5 +1,7 @@
 //! RabbitMQ: the contract, on a real node.
 
+mod failures;
+
 use std::sync::Arc;
 
 use alioth_broker::{AmqpConfig, Broker, QueueLimits, RabbitMqBroker};

@@ -1,0 +1,178 @@
+//! The task under a consumer: keeps a subscription, and takes deliveries in as they come, so that each knows when it
+//! reached this process and a lost connection is noticed while nobody asks for deliveries.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use lapin::{
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
+};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Settings,
+    consumer::Inbox,
+    link::{Condition, Link, LinkError},
+    settle::Settling,
+    topology,
+};
+use crate::{backoff::Backoff, metrics::BrokerMetrics, queue::Queue};
+
+/// A connection that lived shorter counts as one more failure.
+const LIVED: Duration = Duration::from_secs(5);
+
+/// Keeps a subscription under a consumer.
+pub(super) struct Subscriber {
+    pub(super) settings: Arc<Settings>,
+    pub(super) metrics: BrokerMetrics,
+    pub(super) queue: Queue,
+    pub(super) prefetch: u16,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) cancelled: CancellationToken,
+    pub(super) unsubscribed: CancellationToken,
+    pub(super) closed: CancellationToken,
+}
+
+/// One subscription on one connection.
+struct Session {
+    link: Link,
+    condition: watch::Receiver<Condition>,
+    channel: lapin::Channel,
+    deliveries: lapin::Consumer,
+    settling: Arc<Settling>,
+}
+
+impl Subscriber {
+    /// Subscribes, again and again, until cancelled or closed.
+    pub(super) async fn run(self) {
+        let mut backoff = Backoff::default();
+        let mut last_reason = String::new();
+        while !self.cancelled.is_cancelled() {
+            let since = Instant::now();
+            let subscribed = self.cancelled.run_until_cancelled(self.subscribe()).await;
+            let reason = match subscribed {
+                None => break,
+                Some(Err(reason)) => reason,
+                Some(Ok(session)) => match self.serve(session).await {
+                    None => break,
+                    Some(reason) => {
+                        self.metrics.consumer_lost();
+                        reason
+                    }
+                },
+            };
+            if reason != last_reason {
+                tracing::warn!(reason, "rabbitmq is away for consuming");
+                last_reason = reason;
+            }
+            if since.elapsed() > LIVED {
+                backoff.reset();
+            }
+            let pause = tokio::time::sleep(backoff.next_wait());
+            self.cancelled.run_until_cancelled(pause).await;
+        }
+        self.inbox.end();
+    }
+
+    async fn subscribe(&self) -> Result<Session, String> {
+        let link = topology::connect(&self.settings, "consumer").await?;
+        let opening = async {
+            let channel = link.channel().await?;
+            let qos = channel.basic_qos(self.prefetch, BasicQosOptions::default());
+            link.in_time(qos).await?;
+            let consume = channel.basic_consume(
+                ShortString::from(self.settings.names.of(self.queue)),
+                ShortString::default(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            );
+            Ok((link.in_time(consume).await?, channel))
+        };
+        let (deliveries, channel) = opening
+            .await
+            .map_err(|error: LinkError| error.to_string())?;
+        let settling = Arc::new(Settling::new(channel.clone(), self.metrics.clone()));
+        let condition = link.condition();
+        Ok(Session {
+            link,
+            condition,
+            channel,
+            deliveries,
+            settling,
+        })
+    }
+
+    /// Takes deliveries in until the session ends; why it did, or nothing when that was asked for.
+    async fn serve(&self, mut session: Session) -> Option<String> {
+        tracing::info!(
+            queue = self.settings.names.of(self.queue),
+            "consuming from rabbitmq"
+        );
+        self.inbox.set_subscribed(true);
+        let ended = self.take_in(&mut session).await;
+        self.inbox.set_subscribed(false);
+        match &ended {
+            // What nobody took goes back with everything unsettled.
+            None => session.link.close().await,
+            Some(_) => drop(session.link),
+        }
+        self.inbox.drop_stale();
+        ended
+    }
+
+    async fn take_in(&self, session: &mut Session) -> Option<String> {
+        let mut cancelling = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.closed.cancelled() => return None,
+                reason = end_of(&mut session.condition) => {
+                    return (!cancelling).then_some(reason);
+                }
+                () = self.cancelled.cancelled(), if !cancelling => {
+                    cancelling = true;
+                    self.unsubscribe(session).await;
+                }
+                delivery = session.deliveries.next() => match delivery {
+                    Some(Ok(delivery)) => {
+                        let delivery = session.settling.delivery(delivery);
+                        self.inbox.put(delivery, Arc::clone(&session.settling));
+                    }
+                    // Its end follows.
+                    Some(Err(_)) => {}
+                    None if cancelling => {
+                        // All is taken in; the channel stays for what is unsettled.
+                        self.inbox.end();
+                        self.closed.run_until_cancelled(end_of(&mut session.condition)).await;
+                        return None;
+                    }
+                    None => return Some("the subscription ended".to_owned()),
+                },
+            }
+        }
+    }
+
+    /// Asks the broker to deliver no more.
+    async fn unsubscribe(&self, session: &Session) {
+        let tag = session.deliveries.tag();
+        let cancel = session
+            .channel
+            .basic_cancel(tag, BasicCancelOptions::default());
+        // A connection that does not answer is dead, which is noticed like any other's end.
+        let _ = session.link.in_time(cancel).await;
+        self.unsubscribed.cancel();
+    }
+}
+
+/// Resolves when the connection has ended, with the reason.
+async fn end_of(condition: &mut watch::Receiver<Condition>) -> String {
+    let closed = condition
+        .wait_for(|condition| matches!(condition, Condition::Closed(_)))
+        .await;
+    match closed.as_deref() {
+        Ok(Condition::Closed(reason)) => reason.clone(),
+        Ok(Condition::Open | Condition::Blocked(_)) | Err(_) => "it ended".to_owned(),
+    }
+}

@@ -1,0 +1,257 @@
+//! A Qdrant of the test's own: the embedded node, or the real server when `QDRANT_BIN` names one.
+//!
+//! Either keeps its ports and its data over [`Qdrant::stop`] and [`Qdrant::start_again`], and goes with the test.
+
+use crate::{
+    port::ReservedPort,
+    process::{BoundDir, signal, spawn_bound},
+    wait::wait_until,
+};
+use alioth_embedded::{EmbeddedNode, NodeConfig};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// Covers a debug build of the server on a machine busy with compiling.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The keys a Qdrant asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Allows everything.
+    pub full: Option<String>,
+    /// Allows reading.
+    pub read_only: Option<String>,
+}
+
+/// A private Qdrant on 127.0.0.1.
+pub struct Qdrant {
+    // Ended before its directory goes: fields are dropped in this order.
+    server: Option<Server>,
+    binary: Option<PathBuf>,
+    keys: Keys,
+    grpc: ReservedPort,
+    rest: ReservedPort,
+    directory: BoundDir,
+}
+
+enum Server {
+    Node(NodeThread),
+    Process(Child),
+}
+
+impl Qdrant {
+    /// Starts one without keys; it serves once this returns.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::start_with_keys(Keys::default()).await
+    }
+
+    /// Starts one that asks for keys.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with_keys(keys: Keys) -> Self {
+        let directory = match BoundDir::new("alioth-qdrant-") {
+            Ok(directory) => directory,
+            Err(error) => panic!("cannot make a directory for Qdrant: {error}"),
+        };
+        let mut qdrant = Self {
+            server: None,
+            binary: std::env::var_os("QDRANT_BIN").map(PathBuf::from),
+            keys,
+            grpc: ReservedPort::new(),
+            rest: ReservedPort::new(),
+            directory,
+        };
+        qdrant.start_again().await;
+        qdrant
+    }
+
+    /// Whether this is the embedded node, and not a real server.
+    pub fn is_embedded(&self) -> bool {
+        self.binary.is_none()
+    }
+
+    /// Where gRPC is served, as Qdrant's clients take it.
+    pub fn grpc_url(&self) -> String {
+        format!("http://{}", self.grpc.address())
+    }
+
+    /// Where REST is served.
+    pub fn rest_url(&self) -> String {
+        format!("http://{}", self.rest.address())
+    }
+
+    /// A client with the full key, if there is one.
+    pub fn client(&self) -> qdrant_client::Qdrant {
+        self.client_with_key(self.keys.full.as_deref())
+    }
+
+    /// A client with this key or none.
+    ///
+    /// # Panics
+    /// Never: the address is valid.
+    pub fn client_with_key(&self, key: Option<&str>) -> qdrant_client::Qdrant {
+        let mut config =
+            qdrant_client::Qdrant::from_url(&self.grpc_url()).skip_compatibility_check();
+        config.set_timeout(Duration::from_secs(60));
+        if let Some(key) = key {
+            config.set_api_key(key);
+        }
+        match config.build() {
+            Ok(client) => client,
+            Err(error) => panic!("cannot build a Qdrant client: {error}"),
+        }
+    }
+
+    /// Stops it gracefully and waits for its end; its ports stay ours and refuse connections.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn stop(&mut self) {
+        match self.server.take() {
+            None => (),
+            Some(Server::Node(node)) => {
+                if let Err(error) = tokio::task::spawn_blocking(|| node.stop()).await {
+                    panic!("the embedded node did not stop well: {error}");
+                }
+            }
+            Some(Server::Process(mut child)) => {
+                if let Err(error) = signal(&child, "TERM") {
+                    panic!("cannot stop Qdrant: {error}");
+                }
+                wait_until(START_DEADLINE, || {
+                    let ended = child.try_wait();
+                    async move { matches!(ended, Ok(Some(_))) }
+                })
+                .await;
+            }
+        }
+    }
+
+    /// Starts it again on the same ports with the same data.
+    ///
+    /// # Panics
+    /// When it runs already, or does not start.
+    pub async fn start_again(&mut self) {
+        assert!(self.server.is_none(), "Qdrant runs already");
+        self.server = Some(match &self.binary {
+            Some(binary) => Server::Process(self.spawn(binary)),
+            None => Server::Node(NodeThread::start(NodeConfig {
+                data_dir: self.directory.path().join("node"),
+                grpc: self.grpc.address(),
+                rest: self.rest.address(),
+                api_key: self.keys.full.clone(),
+                read_only_api_key: self.keys.read_only.clone(),
+                stop_deadline: START_DEADLINE,
+            })),
+        });
+        let client = self.client();
+        let rest = self.rest.address();
+        wait_until(START_DEADLINE, || async {
+            client.health_check().await.is_ok() && accepts(rest).await
+        })
+        .await;
+    }
+
+    fn spawn(&self, binary: &Path) -> Child {
+        let storage = self.directory.path().join("storage");
+        let snapshots = self.directory.path().join("snapshots");
+        let started = spawn_bound(binary, |command| {
+            command
+                .current_dir(self.directory.path())
+                .env("QDRANT__SERVICE__HOST", "127.0.0.1")
+                .env("QDRANT__SERVICE__HTTP_PORT", self.rest.number().to_string())
+                .env("QDRANT__SERVICE__GRPC_PORT", self.grpc.number().to_string())
+                .env("QDRANT__STORAGE__STORAGE_PATH", storage)
+                .env("QDRANT__STORAGE__SNAPSHOTS_PATH", snapshots)
+                .env("QDRANT__TELEMETRY_DISABLED", "true")
+                .env("QDRANT__LOG_LEVEL", "WARN")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let keys = [
+                ("QDRANT__SERVICE__API_KEY", &self.keys.full),
+                ("QDRANT__SERVICE__READ_ONLY_API_KEY", &self.keys.read_only),
+            ];
+            for (name, key) in keys {
+                if let Some(key) = key {
+                    command.env(name, key);
+                }
+            }
+        });
+        match started {
+            Ok(child) => child,
+            Err(error) => panic!("cannot start QDRANT_BIN: {error}"),
+        }
+    }
+}
+
+impl Drop for Qdrant {
+    fn drop(&mut self) {
+        match self.server.take() {
+            None => (),
+            Some(Server::Node(node)) => node.stop(),
+            Some(Server::Process(mut child)) => {
+                // Nothing of it is wanted any more; the kernel would end it with us anyway.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+/// A collection name no other test of this machine uses.
+pub fn unique_collection(of: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{of}-{}-{number}", std::process::id())
+}
+
+async fn accepts(address: SocketAddr) -> bool {
+    TcpStream::connect(address).await.is_ok()
+}
+
+/// The embedded node on threads of its own: a test may pause its own clock or block its own runtime.
+struct NodeThread {
+    token: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+impl NodeThread {
+    fn start(config: NodeConfig) -> Self {
+        let token = CancellationToken::new();
+        let ended = token.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build();
+            let run = async {
+                let node = EmbeddedNode::start(config, ended).await?;
+                node.stopped().await
+            };
+            match runtime.map(|runtime| runtime.block_on(run)) {
+                Ok(Ok(())) => (),
+                Ok(Err(error)) => panic!("the embedded node failed: {error:?}"),
+                Err(error) => panic!("no runtime for the embedded node: {error}"),
+            }
+        });
+        Self { token, thread }
+    }
+
+    fn stop(self) {
+        self.token.cancel();
+        // Its panic has been printed by its thread.
+        let _ = self.thread.join();
+    }
+}
