@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
     PointTooLarge { size: usize, limit: usize },
     #[error("too many bytes of other bodies are being handled, try again")]
     Overloaded,
-    #[error("{0}, try again")]
+    #[error("{}, try again", unpublished(.0))]
     Publish(#[from] PublishError),
     #[error("the broker is away, try again")]
     BrokerAway,
@@ -68,6 +68,16 @@ fn declared(found: Option<&str>) -> String {
     match found {
         Some(found) => format!("not as {found}"),
         None => "and there is no Content-Type".to_owned(),
+    }
+}
+
+/// What clients are told. Why the broker is away is for the log: it may name hosts.
+fn unpublished(error: &PublishError) -> String {
+    match error {
+        PublishError::Away { .. } => "the broker is away".to_owned(),
+        PublishError::QueueFull { .. }
+        | PublishError::Unroutable { .. }
+        | PublishError::TimedOut { .. } => error.to_string(),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The OpenAPI document and the page that shows it, both out of this binary: the page loads
 //! nothing from anywhere else, and its Content-Security-Policy would not let it.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     body::Body,
@@ -71,7 +74,11 @@ pub(crate) async fn file(app: State<App>, uri: Uri, Path(name): Path<String>) ->
     let Some(part) = part(&name) else {
         return handlers::no_route(app, uri).await;
     };
-    let mut response = Response::new(Body::from(part.bytes.into_owned()));
+    let bytes = match part.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::from_str(&part.content_type) {
         headers.insert(header::CONTENT_TYPE, content_type);

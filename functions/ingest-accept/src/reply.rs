@@ -311,9 +311,10 @@ mod tests {
             fs::write(&path, &found).unwrap();
         }
         let golden = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            found, golden,
-            "clients rely on these; if meant, run with UPDATE_GOLDEN=1"
-        );
+        // Line by line: the first that differs says enough.
+        for (found, golden) in found.lines().zip(golden.lines()) {
+            assert_eq!(found, golden, "clients rely on these; if meant, set UPDATE_GOLDEN=1");
+        }
+        assert_eq!(found.len(), golden.len(), "if meant, set UPDATE_GOLDEN=1");
     }
 }

@@ -32,6 +32,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// Heads are small here; a name of 255 percent-encoded characters is the longest part.
 const LARGEST_HEAD_BYTES: u32 = 16 * 1024;
+/// What one connection may read ahead, and the largest head. The default of 400 KiB, times the
+/// connections, is more memory than all bodies may have together.
+const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
 /// Requests that one HTTP/2 connection may have open.
 const HTTP2_STREAMS: u32 = 128;
 /// Lets a body of usual size come in without waiting for a window update.
@@ -85,6 +88,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .http1()
         // `Activity` tells a slow head from an idle connection, which this does not.
         .header_read_timeout(None)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
         .timer(TokioTimer::new());
     builder
         .http2()

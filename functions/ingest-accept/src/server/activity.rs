@@ -91,12 +91,12 @@ impl Activity {
     /// Waits until the connection has been without a request for too long.
     pub(super) async fn exhausted(&self, patience: Patience) {
         loop {
-            let deadline = self.deadline(patience);
-            if deadline <= Instant::now() {
+            let (deadline, now) = (self.deadline(patience), Instant::now());
+            if deadline <= now {
                 return;
             }
-            // Whatever happens meanwhile only moves the deadline.
-            tokio::time::sleep_until(deadline).await;
+            // A head that begins meanwhile brings the deadline forward, by this look at the latest.
+            tokio::time::sleep_until(deadline.min(now + patience.header)).await;
         }
     }
 
@@ -218,6 +218,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(4)).await;
         activity.received();
         assert_eq!(seconds_until_exhausted(&activity).await, 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_begins_late_is_noticed() {
+        let activity = Arc::new(Activity::new());
+        drop(activity.request(Version::HTTP_11));
+        let watched = Arc::clone(&activity);
+        let watch = tokio::spawn(async move { seconds_until_exhausted(&watched).await });
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        activity.received();
+        assert_eq!(watch.await.unwrap(), 45);
     }
 
     #[tokio::test(start_paused = true)]

@@ -31,9 +31,8 @@ async fn while_the_broker_is_stopped_writes_are_refused_at_once() {
         .unwrap();
     assert_eq!(refused.code(), (503, "broker_away"));
     assert!(refused.retry_after_s().is_some_and(|seconds| seconds >= 1));
-    let upsert = world
-        .http
-        .put(&upsert_path(&name), upsert_body(1, 4).to_string());
+    let path = upsert_path(&name);
+    let upsert = world.http.put(&path, upsert_body(1, 4).to_string());
     let refused = tokio::time::timeout(AT_ONCE, upsert).await.unwrap();
     assert_eq!(refused.status, 503);
     assert!(refused.retry_after_s().is_some() && refused.message().contains("broker"));

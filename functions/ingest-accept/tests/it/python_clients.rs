@@ -6,7 +6,7 @@ use std::{
 };
 
 use alioth_broker::{Broker, Queue};
-use alioth_testkit::{unique_collection, wait_until};
+use alioth_testkit::{Qdrant, RabbitMq, unique_collection, wait_until};
 use qdrant_client::qdrant::{
     CreateCollectionBuilder, Distance, MultiVectorComparator, MultiVectorConfigBuilder,
     SparseVectorParamsBuilder, SparseVectorsConfigBuilder, VectorParamsBuilder,
@@ -15,6 +15,11 @@ use qdrant_client::qdrant::{
 use tokio::{process::Command, sync::OnceCell};
 
 use crate::support::{DEADLINE, World, collection, shared_qdrant};
+
+/// All but those about which bodies are wrong: a JSON schema cannot say that lengths must agree.
+const SCHEMATHESIS_CHECKS: &str = "not_a_server_error,status_code_conformance,\
+    content_type_conformance,response_headers_conformance,response_schema_conformance,\
+    unsupported_method,allow_header_conformance";
 
 /// A Python with the packages of `requirements.txt`, made in the target folder when it is not there.
 async fn python() -> &'static Path {
@@ -129,4 +134,29 @@ async fn qdrant_s_python_client_waits_while_the_queue_is_full() {
     assert_eq!(points, 200);
     consumer.close().await;
     broker.close().await;
+}
+
+/// Requests made up from the document. Qdrant is away, so that they are not all refused for their
+/// collections' names.
+#[tokio::test]
+async fn every_answer_to_made_up_requests_is_as_documented() {
+    let mut qdrant = Qdrant::start().await;
+    qdrant.stop().await;
+    let url = RabbitMq::shared().await.amqp_url();
+    let mut world = World::over(&url, &url, &qdrant, &[]).await;
+    world.until_ready().await;
+    let schemathesis = python().await.with_file_name("schemathesis");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(schemathesis);
+    command
+        .current_dir(folder.path())
+        .arg("run")
+        .arg(format!("http://{}/openapi.json", world.http.address()))
+        .args(["--checks", SCHEMATHESIS_CHECKS])
+        .args(["--phases", "examples,coverage,fuzzing"])
+        .args(["--seed", "1", "--max-examples", "40", "--max-time", "40"])
+        .args(["--warnings", "off", "--no-color"]);
+    run(&mut command).await;
+    assert!(world.process.is_running());
+    assert!(world.metric("alioth_accept_points_total").await > 0.0);
 }

@@ -49,9 +49,13 @@ impl Process {
         self.admin.address()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.id().to_string();
         let status = std::process::Command::new("kill")
             .args(["-TERM", &pid])
             .status();
@@ -86,7 +90,7 @@ impl Process {
     }
 
     fn status_kib(&self, field: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let path = format!("/proc/{}/status", self.id());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status
             .lines()
