@@ -1,1 +1,5 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+mod qdrant;
+
+pub use qdrant::{EmbeddedNode, NodeConfig, NodeError, NodeHandle};
