@@ -1,0 +1,202 @@
+//! What all merges share: the way to Qdrant with its slots and breaker, and the way to the dead letters.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use alioth_broker::{Delivery, HeaderValue, OutgoingMessage, Publisher, Queue};
+use alioth_cluster::{Applied, Cluster, UpsertError};
+use alioth_points::UpsertBody;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    access::Access, backoff::Backoff, breaker::Breaker, metrics::{Metrics, Outcome}, stalls::Stalls,
+};
+
+/// Where upserts go: a [`Cluster`], or a test's stand-in.
+#[async_trait::async_trait]
+pub(crate) trait Upserts: Send + Sync + 'static {
+    async fn upsert(&self, body: Arc<UpsertBody>) -> Result<Applied, UpsertError>;
+}
+
+#[async_trait::async_trait]
+impl Upserts for Cluster {
+    async fn upsert(&self, body: Arc<UpsertBody>) -> Result<Applied, UpsertError> {
+        Cluster::upsert(self, body).await
+    }
+}
+
+/// Shared by all merges of one consumer.
+pub(crate) struct Applier {
+    pub(crate) qdrant: Arc<dyn Upserts>,
+    pub(crate) publisher: Arc<dyn Publisher>,
+    pub(crate) breaker: Breaker,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) stalls: Stalls,
+    pub(crate) access: Access,
+    pub(crate) backoff: Backoff,
+    pub(crate) internal_tries: u32,
+    pub(crate) metrics: Metrics,
+    /// Upserts that went well so far: evidence that Qdrant is sound.
+    pub(crate) successes: AtomicU64,
+}
+
+/// The messages have to go back to the queue: the process drains, or they have been held too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GiveBack;
+
+impl Applier {
+    /// Makes one upsert, once the breaker and a slot allow it. The slot is kept for the next.
+    ///
+    /// # Errors
+    /// `GiveBack` when `release` came before the call was made. A call once made is waited for.
+    pub(crate) async fn call(
+        &self,
+        body: &Arc<UpsertBody>,
+        slot: &mut Option<OwnedSemaphorePermit>,
+        release: &CancellationToken,
+    ) -> Result<Result<Applied, UpsertError>, GiveBack> {
+        if !self.breaker.is_closed() {
+            self.free(slot);
+        }
+        let ready = async {
+            let pass = self.breaker.pass().await;
+            if slot.is_none() {
+                // The semaphore is never closed.
+                *slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+            }
+            pass
+        };
+        let pass = tokio::select! {
+            biased;
+            () = release.cancelled() => return Err(GiveBack),
+            pass = ready => pass,
+        };
+        let answer = self.observed(body).await;
+        self.report(&answer);
+        drop(pass);
+        Ok(answer)
+    }
+
+    async fn observed(&self, body: &Arc<UpsertBody>) -> Result<Applied, UpsertError> {
+        let started = Instant::now();
+        self.metrics.upserts_in_flight.inc();
+        let answer = self.qdrant.upsert(Arc::clone(body)).await;
+        self.metrics.upserts_in_flight.dec();
+        let bytes = body.pieces.iter().map(bytes::Bytes::len).sum();
+        self.metrics.upsert(body.points, bytes, started.elapsed(), &answer);
+        answer
+    }
+
+    /// What the breaker makes of an answer: a rejection or a limit is Qdrant being there.
+    fn report(&self, answer: &Result<Applied, UpsertError>) {
+        match answer {
+            Ok(Applied::Completed | Applied::Acknowledged | Applied::WaitTimeout) => {
+                self.successes.fetch_add(1, Ordering::Relaxed);
+                self.breaker.answered();
+            }
+            Err(UpsertError::Rejected { .. } | UpsertError::Exhausted { .. }) => {
+                self.breaker.answered();
+            }
+            Err(
+                UpsertError::Unavailable { reason }
+                | UpsertError::Denied { reason }
+                | UpsertError::Internal { reason },
+            ) => self.breaker.failed(reason),
+        }
+    }
+
+    /// Waits before the next try of what failed so many times in a row. While the breaker is open that
+    /// is the breaker's affair.
+    ///
+    /// # Errors
+    /// `GiveBack` when `release` came first.
+    pub(crate) async fn pause(
+        &self,
+        failures: u32,
+        at_least: Duration,
+        slot: &mut Option<OwnedSemaphorePermit>,
+        release: &CancellationToken,
+    ) -> Result<(), GiveBack> {
+        self.free(slot);
+        self.metrics.retries.inc();
+        if at_least.is_zero() && !self.breaker.is_closed() {
+            return Ok(());
+        }
+        let pause = self.backoff.pause(failures).max(at_least);
+        tokio::select! {
+            biased;
+            () = release.cancelled() => Err(GiveBack),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+
+    /// Gives the slot to whoever can use it.
+    pub(crate) fn free(&self, slot: &mut Option<OwnedSemaphorePermit>) {
+        if slot.take().is_some() {
+            self.stalls.changed.notify_one();
+        }
+    }
+
+    /// Publishes dead letters until they are confirmed; before that nothing of theirs is acknowledged.
+    ///
+    /// # Errors
+    /// `GiveBack` when `release` came between two tries.
+    pub(crate) async fn bury(
+        &self,
+        letters: Vec<OutgoingMessage>,
+        release: &CancellationToken,
+    ) -> Result<(), GiveBack> {
+        let mut failures = 0;
+        loop {
+            let Err(error) = self.publisher.publish(Queue::IngestDead, letters.clone()).await else {
+                return Ok(());
+            };
+            if failures == 0 {
+                tracing::warn!(%error, "dead letters are not confirmed, keeping their messages");
+            }
+            failures += 1;
+            self.metrics.dead_letter_failures.inc();
+            tokio::select! {
+                biased;
+                () = release.cancelled() => return Err(GiveBack),
+                () = tokio::time::sleep(self.backoff.pause(failures)) => {}
+            }
+        }
+    }
+
+    /// Acknowledges. Should the broker be away it delivers the message again, which is harmless.
+    pub(crate) async fn acknowledge(&self, delivery: Delivery, outcome: Outcome) {
+        if let Some(HeaderValue::Int(accepted_at_ms)) = delivery.header("alioth-accepted-at-ms")
+            && outcome == Outcome::Applied
+        {
+            self.metrics.lag(*accepted_at_ms);
+        }
+        self.metrics.message(outcome);
+        if let Err(error) = delivery.ack().await {
+            tracing::debug!(%error, "an acknowledgement was lost, the message will come again");
+        }
+    }
+
+    /// Hands a message back to the queue.
+    pub(crate) async fn requeue(&self, delivery: Delivery) {
+        self.metrics.message(Outcome::Requeued);
+        if let Err(error) = delivery.requeue().await {
+            tracing::debug!(%error, "a requeue was lost, the message will come again");
+        }
+    }
+}
+
+/// Milliseconds since 1970, for the dead letters' headers.
+pub(crate) fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

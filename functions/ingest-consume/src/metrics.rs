@@ -1,0 +1,235 @@
+//! Metrics of the consumer.
+
+use std::time::{Duration, SystemTime};
+
+use alioth_cluster::{Applied, UpsertError};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Result, core::Collector,
+};
+
+use crate::dead_letter::Cause;
+
+/// Names of this function's metrics: dashboards and alerts rest on them.
+pub const METRIC_NAMES: [&str; 16] = [
+    "alioth_consume_breaker_state",
+    "alioth_consume_dead_letter_failures_total",
+    "alioth_consume_dead_letters_total",
+    "alioth_consume_held_bytes",
+    "alioth_consume_held_messages",
+    "alioth_consume_lag_seconds",
+    "alioth_consume_merge_messages",
+    "alioth_consume_messages_total",
+    "alioth_consume_points_applied_total",
+    "alioth_consume_points_dead_lettered_total",
+    "alioth_consume_retries_total",
+    "alioth_consume_upsert_bytes",
+    "alioth_consume_upsert_duration_seconds",
+    "alioth_consume_upsert_points",
+    "alioth_consume_upserts_in_flight",
+    "alioth_consume_upserts_total",
+];
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All its points are in Qdrant.
+    Applied,
+    /// Some are, the others are dead letters.
+    PartlyApplied,
+    /// None is.
+    DeadLettered,
+    /// It went back to the queue.
+    Requeued,
+}
+
+/// The consumer's metrics. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    breaker_state: IntGauge,
+    pub(crate) dead_letter_failures: IntCounter,
+    dead_letters: IntCounterVec,
+    pub(crate) held_bytes: IntGauge,
+    pub(crate) held_messages: IntGauge,
+    lag: Histogram,
+    merge_messages: Histogram,
+    messages: IntCounterVec,
+    points_applied: IntCounter,
+    points_dead_lettered: IntCounterVec,
+    pub(crate) retries: IntCounter,
+    upsert_bytes: Histogram,
+    upsert_duration: HistogramVec,
+    upsert_points: Histogram,
+    pub(crate) upserts_in_flight: IntGauge,
+    upserts: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self> {
+        let powers = |count| prometheus::exponential_buckets(1.0, 4.0, count);
+        Ok(Self {
+            breaker_state: put(registry, IntGauge::new(
+                "alioth_consume_breaker_state",
+                "0 closed, 1 half-open: a probe is under way, 2 open: Qdrant is away.",
+            )?)?,
+            dead_letter_failures: put(registry, IntCounter::new(
+                "alioth_consume_dead_letter_failures_total",
+                "Dead letters not confirmed at the first try; they are tried until they are.",
+            )?)?,
+            dead_letters: put(registry, IntCounterVec::new(
+                Opts::new("alioth_consume_dead_letters_total", "Dead letters confirmed, by cause."),
+                &["cause"],
+            )?)?,
+            held_bytes: put(registry, IntGauge::new(
+                "alioth_consume_held_bytes",
+                "Bytes of messages taken and not settled.",
+            )?)?,
+            held_messages: put(registry, IntGauge::new(
+                "alioth_consume_held_messages",
+                "Messages taken and not settled.",
+            )?)?,
+            // 4 ms to 4,4 min, then what waited out an outage.
+            lag: put(registry, Histogram::with_opts(histogram(
+                "alioth_consume_lag_seconds",
+                "From acceptance to applied, by message.",
+                prometheus::exponential_buckets(0.004, 4.0, 11)?,
+            ))?)?,
+            merge_messages: put(registry, Histogram::with_opts(histogram(
+                "alioth_consume_merge_messages",
+                "Messages merged into one upsert.",
+                powers(7)?,
+            ))?)?,
+            messages: put(registry, IntCounterVec::new(
+                Opts::new("alioth_consume_messages_total", "Messages settled or handed back, by outcome."),
+                &["outcome"],
+            )?)?,
+            points_applied: put(registry, IntCounter::new(
+                "alioth_consume_points_applied_total",
+                "Points of messages that Qdrant applied.",
+            )?)?,
+            points_dead_lettered: put(registry, IntCounterVec::new(
+                Opts::new("alioth_consume_points_dead_lettered_total", "Points set aside, by cause."),
+                &["cause"],
+            )?)?,
+            retries: put(registry, IntCounter::new(
+                "alioth_consume_retries_total",
+                "Upserts tried again after a transient failure.",
+            )?)?,
+            upsert_bytes: put(registry, Histogram::with_opts(histogram(
+                "alioth_consume_upsert_bytes",
+                "Bytes of an upsert.",
+                prometheus::exponential_buckets(1024.0, 4.0, 8)?,
+            ))?)?,
+            upsert_duration: put(registry, HistogramVec::new(
+                histogram(
+                    "alioth_consume_upsert_duration_seconds",
+                    "Duration of an upsert with wait=true, by outcome.",
+                    prometheus::exponential_buckets(0.001, 4.0, 9)?,
+                ),
+                &["outcome"],
+            )?)?,
+            upsert_points: put(registry, Histogram::with_opts(histogram(
+                "alioth_consume_upsert_points",
+                "Points of an upsert.",
+                powers(8)?,
+            ))?)?,
+            upserts_in_flight: put(registry, IntGauge::new(
+                "alioth_consume_upserts_in_flight",
+                "Upserts sent and not answered.",
+            )?)?,
+            upserts: put(registry, IntCounterVec::new(
+                Opts::new("alioth_consume_upserts_total", "Upserts answered, by outcome."),
+                &["outcome"],
+            )?)?,
+        })
+    }
+
+    pub(crate) fn upsert(&self, points: usize, bytes: usize, took: Duration, answer: &std::result::Result<Applied, UpsertError>) {
+        let outcome = match answer {
+            Ok(Applied::Completed) => "completed",
+            Ok(Applied::Acknowledged) => "acknowledged",
+            Ok(Applied::WaitTimeout) => "wait_timeout",
+            Err(UpsertError::Rejected { .. }) => "rejected",
+            Err(UpsertError::Unavailable { .. }) => "unavailable",
+            Err(UpsertError::Exhausted { quota: true, .. }) => "quota",
+            Err(UpsertError::Exhausted { quota: false, .. }) => "exhausted",
+            Err(UpsertError::Denied { .. }) => "denied",
+            Err(UpsertError::Internal { .. }) => "internal",
+        };
+        self.upserts.with_label_values(&[outcome]).inc();
+        self.upsert_duration.with_label_values(&[outcome]).observe(took.as_secs_f64());
+        self.upsert_points.observe(points as f64);
+        self.upsert_bytes.observe(bytes as f64);
+    }
+
+    pub(crate) fn merged(&self, messages: usize) {
+        self.merge_messages.observe(messages as f64);
+    }
+
+    pub(crate) fn applied(&self, points: usize) {
+        self.points_applied.inc_by(points as u64);
+    }
+
+    /// A dead letter was confirmed; of a message nobody can read the points are not known.
+    pub(crate) fn dead_letter(&self, cause: Cause, points: usize) {
+        self.dead_letters.with_label_values(&[cause.as_str()]).inc();
+        self.points_dead_lettered.with_label_values(&[cause.as_str()]).inc_by(points as u64);
+    }
+
+    pub(crate) fn message(&self, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Applied => "applied",
+            Outcome::PartlyApplied => "partly_applied",
+            Outcome::DeadLettered => "dead_lettered",
+            Outcome::Requeued => "requeued",
+        };
+        self.messages.with_label_values(&[outcome]).inc();
+    }
+
+    /// Clocks of two machines may differ: a negative lag counts as none.
+    pub(crate) fn lag(&self, accepted_at_ms: i64) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let accepted = Duration::from_millis(u64::try_from(accepted_at_ms).unwrap_or(0));
+        self.lag.observe(now.saturating_sub(accepted).as_secs_f64());
+    }
+
+    pub(crate) fn breaker_closed(&self) {
+        self.breaker_state.set(0);
+    }
+
+    pub(crate) fn breaker_half_open(&self) {
+        self.breaker_state.set(1);
+    }
+
+    pub(crate) fn breaker_open(&self) {
+        self.breaker_state.set(2);
+    }
+}
+
+fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(buckets)
+}
+
+fn put<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_holds_exactly_the_listed_and_documented_names() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        metrics.upsert(1, 1, Duration::ZERO, &Ok(Applied::Completed));
+        metrics.message(Outcome::Applied);
+        metrics.dead_letter(Cause::Rejected, 1);
+        let mut names: Vec<_> = registry.gather().iter().map(|f| f.name().to_owned()).collect();
+        names.sort();
+        assert_eq!(names, METRIC_NAMES);
+        let readme = include_str!("../README.md");
+        assert!(METRIC_NAMES.iter().all(|name| readme.contains(&format!("`{name}`"))));
+    }
+}

@@ -1,0 +1,44 @@
+//! All settings of the process.
+
+use alioth_broker::AmqpConfig;
+use alioth_cluster::QdrantConfig;
+use alioth_config::{ConfigError, Loader, Problem};
+use alioth_telemetry::{AdminConfig, LogConfig};
+use ingest_consume::Config;
+
+/// One field a section.
+pub(crate) struct Settings {
+    pub(crate) log: LogConfig,
+    pub(crate) admin: AdminConfig,
+    pub(crate) amqp: AmqpConfig,
+    pub(crate) qdrant: QdrantConfig,
+    pub(crate) consume: Config,
+}
+
+impl Settings {
+    /// Reads every section.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub(crate) fn read(mut loader: Loader) -> Result<Self, ConfigError> {
+        let settings = Self {
+            log: loader.section(),
+            admin: loader.section(),
+            amqp: loader.section(),
+            qdrant: loader.section(),
+            consume: Config::load(&mut loader),
+        };
+        let no_broker = !loader.is_set("ALIOTH_AMQP_URL");
+        let mut problems = loader.finish().err().map_or_else(Vec::new, |error| error.problems);
+        if no_broker {
+            problems.push(Problem {
+                variable: "ALIOTH_AMQP_URL".to_owned(),
+                message: "is not set".to_owned(),
+            });
+        }
+        if problems.is_empty() {
+            return Ok(settings);
+        }
+        Err(ConfigError { problems })
+    }
+}

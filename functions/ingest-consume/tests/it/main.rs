@@ -1,0 +1,16 @@
+//! The consumer on a real RabbitMQ and on the embedded broker, with a Qdrant (the embedded node, or the
+//! server `QDRANT_BIN` names): in this process, and as the process it is.
+
+mod applied;
+mod away;
+mod drain;
+mod outage;
+mod process;
+#[path = "../../../../shared/cluster/tests/it/scripted.rs"]
+mod scripted;
+mod world;
+
+use std::time::Duration;
+
+/// Nothing here takes that long unless it is broken; CI may be many times slower than a desk.
+const DEADLINE: Duration = Duration::from_secs(120);

@@ -1,0 +1,177 @@
+//! The process itself: its exit codes, its probes, its death.
+
+use std::{
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use alioth_testkit::{Qdrant, ReservedPort, wait_until};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use crate::{
+    DEADLINE,
+    world::{Queues, collection, count, message, point},
+};
+
+/// An ingest-consume that runs; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    admin: ReservedPort,
+    directory: TempDir,
+}
+
+impl Process {
+    /// Starts the binary on this queue and Qdrant.
+    pub(crate) fn start(queues: &Queues, qdrant_url: &str, more: &[(&str, &str)]) -> Self {
+        let admin = ReservedPort::new();
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = std::fs::File::create(directory.path().join("log")).expect("a file");
+        let child = Command::new(env!("CARGO_BIN_EXE_ingest-consume"))
+            .env_clear()
+            .env("ALIOTH_AMQP_URL", queues.amqp.url.expose())
+            .env("ALIOTH_AMQP_QUEUE_PREFIX", &queues.amqp.queue_prefix)
+            .env("ALIOTH_QDRANT_URL", qdrant_url)
+            .env("ALIOTH_ADMIN_LISTEN", admin.address().to_string())
+            .env("ALIOTH_RETRY_MIN", "20ms")
+            .env("ALIOTH_RETRY_MAX", "500ms")
+            .envs(more.iter().copied())
+            .stdout(Stdio::from(log))
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary");
+        Self {
+            child,
+            admin,
+            directory,
+        }
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        let path: PathBuf = self.directory.path().join("log");
+        std::fs::read_to_string(path).expect("its log")
+    }
+
+    /// Status and body of a route of the admin endpoint; `None` when nothing listens.
+    pub(crate) async fn get(&self, route: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.admin.address()).await.ok()?;
+        let request = format!("GET {route} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.ok()?;
+        let status = response.split(' ').nth(1)?.parse().ok()?;
+        Some((status, response))
+    }
+
+    pub(crate) async fn status(&self, route: &str) -> Option<u16> {
+        self.get(route).await.map(|(status, _)| status)
+    }
+
+    pub(crate) async fn wait_ready(&self) {
+        wait_until(DEADLINE, || async { self.status("/readyz").await == Some(200) }).await;
+    }
+
+    /// The sum of a metric's samples.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let Some((_, body)) = self.get("/metrics").await else { return 0.0 };
+        let lines = body.lines().filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']))
+        });
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    pub(crate) async fn signal(&self, signal: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status().await;
+        assert!(sent.expect("kill").success());
+    }
+
+    pub(crate) async fn wait(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(DEADLINE, self.child.wait()).await;
+        ended.expect("its end in time").expect("its status")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_configuration_names_every_problem_and_exits_64() {
+    let output = Command::new(env!("CARGO_BIN_EXE_ingest-consume"))
+        .env_clear()
+        .env("ALIOTH_PREFETCH", "0")
+        .env("ALIOTH_QDRANT_URL", "qdrant")
+        .env("ALIOTH_LINGRE", "5ms")
+        .output()
+        .await
+        .expect("the binary");
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for name in ["ALIOTH_PREFETCH", "ALIOTH_QDRANT_URL", "ALIOTH_LINGRE", "ALIOTH_AMQP_URL"] {
+        assert!(said.contains(name), "{name} in {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_ready_soon_after_its_start() {
+    let queues = Queues::rabbitmq().await;
+    let started = Instant::now();
+    let mut process = Process::start(&queues, "http://127.0.0.1:1", &[]);
+    process.wait_ready().await;
+    // 100 ms when optimised and alone; here neither.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(process.status("/livez").await, Some(200));
+    process.signal("TERM").await;
+    assert_eq!(process.wait().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_it_is_alive_and_not_ready() {
+    let mut queues = Queues::embedded().await;
+    queues.amqp.url = "amqp://guest:guest@127.0.0.1:1/%2f".into();
+    let mut process = Process::start(&queues, "http://127.0.0.1:1", &[]);
+    wait_until(DEADLINE, || async { process.status("/livez").await == Some(200) }).await;
+    assert_eq!(process.status("/readyz").await, Some(503));
+    process.signal("TERM").await;
+    assert_eq!(process.wait().await.code(), Some(0));
+}
+
+/// Loads the queue, ends processes in the given way while it works, and counts what is in Qdrant.
+async fn nothing_is_lost_when_processes_end_by(signal: &str) {
+    const WRITES: u64 = 3_000;
+    const ROUNDS: usize = 3;
+    let queues = Queues::rabbitmq().await;
+    let qdrant = Qdrant::start().await;
+    let films = collection(&qdrant).await;
+    let writes = (0..WRITES).map(|id| message(&films, vec![point(2 * id, 1), point(2 * id + 1, 1)]));
+    queues.publish(writes.collect()).await;
+    for _ in 0..ROUNDS {
+        let settings = [("ALIOTH_UPSERT_POINTS", "20"), ("ALIOTH_PREFETCH", "64")];
+        let mut process = Process::start(&queues, &qdrant.grpc_url(), &settings);
+        let applied = || process.metric("alioth_consume_points_applied_total");
+        wait_until(DEADLINE, || async { applied().await > 100.0 }).await;
+        process.signal(signal).await;
+        let status = process.wait().await;
+        assert_eq!(status.success(), signal == "TERM", "{status} {}", process.log());
+    }
+    let process = Process::start(&queues, &qdrant.grpc_url(), &[]);
+    wait_until(DEADLINE, || async { count(&qdrant, &films).await == 2 * WRITES }).await;
+    let held = || process.metric("alioth_consume_held_messages");
+    wait_until(DEADLINE, || async { held().await == 0.0 }).await;
+    assert_eq!(queues.ready(alioth_broker::Queue::Ingest).await, 0);
+    assert_eq!(queues.ready(alioth_broker::Queue::IngestDead).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_load_loses_nothing_and_exits_0() {
+    nothing_is_lost_when_processes_end_by("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigkill_under_load_loses_nothing() {
+    nothing_is_lost_when_processes_end_by("KILL").await;
+}
