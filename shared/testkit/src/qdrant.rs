@@ -22,6 +22,10 @@ use tokio_util::sync::CancellationToken;
 /// Covers a debug build of the server on a machine busy with compiling.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Every test that ends with a client still connected waits this long: its runtime is blocked in
+/// the drop, so its connections cannot close.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
 /// The keys a Qdrant asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
@@ -153,7 +157,7 @@ impl Qdrant {
                 rest: self.rest.address(),
                 api_key: self.keys.full.clone(),
                 read_only_api_key: self.keys.read_only.clone(),
-                stop_deadline: START_DEADLINE,
+                stop_deadline: STOP_DEADLINE,
             })),
         });
         let client = self.client();
