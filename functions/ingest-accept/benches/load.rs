@@ -57,13 +57,17 @@ async fn start_time() {
     let first = starts.remove(0);
     starts.sort();
     let (median, last) = (starts[starts.len() / 2], starts[starts.len() - 1]);
-    println!("start to ready: median {median:.1?}, longest {last:.1?}; {first:.1?} when it makes the queues");
+    println!(
+        "start to ready: median {median:.1?}, longest {last:.1?}; {first:.1?} when it makes the queues"
+    );
 }
 
 async fn is_ready(process: &Process) -> bool {
     let http = Http::new(process.http());
     let body = axum::body::Body::empty();
-    let sent = http.send(axum::http::Method::GET, "/readyz", &[], body).await;
+    let sent = http
+        .send(axum::http::Method::GET, "/readyz", &[], body)
+        .await;
     sent.is_ok_and(|answer| answer.status == 200)
 }
 
@@ -82,20 +86,34 @@ async fn load() {
 
     let (requests, points) = (WRITERS * REQUESTS, WRITERS * REQUESTS * POINTS);
     let a_point = |span: Duration| span.as_secs_f64() * 1e6 / points as f64;
-    println!("body: {} bytes, {POINTS} points of {DIMENSIONS} dimensions", body.len());
-    println!("resident: idle {:.1} MiB, most {:.1} MiB", mib(idle), mib(world.process.peak_resident_bytes()));
+    println!(
+        "body: {} bytes, {POINTS} points of {DIMENSIONS} dimensions",
+        body.len()
+    );
+    println!(
+        "resident: idle {:.1} MiB, most {:.1} MiB",
+        mib(idle),
+        mib(world.process.peak_resident_bytes())
+    );
     println!(
         "{WRITERS} writers: {:.0} requests/s, {:.0} points/s",
         requests as f64 / wall.as_secs_f64(),
         points as f64 / wall.as_secs_f64()
     );
     let total = a_point(cpu);
-    println!("CPU a point: {total:.2} µs, of it parsing {parse:.2} µs, everything else {:.2} µs", total - parse);
+    println!(
+        "CPU a point: {total:.2} µs, of it parsing {parse:.2} µs, everything else {:.2} µs",
+        total - parse
+    );
 }
 
 fn body(collection: &str) -> Bytes {
     let mut random = fastrand::Rng::with_seed(7);
-    let mut vector = || (0..DIMENSIONS).map(|_| random.f64() - 0.5).collect::<Vec<_>>();
+    let mut vector = || {
+        (0..DIMENSIONS)
+            .map(|_| random.f64() - 0.5)
+            .collect::<Vec<_>>()
+    };
     let vectors: Vec<_> = (0..POINTS).map(|_| vector()).collect();
     let payload = |id| json!({"title": format!("Film {id}"), "year": 1900 + id});
     let body = json!({
@@ -138,10 +156,23 @@ async fn write_many(world: &World, body: &Bytes, requests: usize) {
 fn cpu_time(process: &Process) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
     // The command's name, in parentheses, may hold blanks.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    let per_second = Command::new("getconf").arg("CLK_TCK").output().unwrap().stdout;
-    let per_second: u64 = String::from_utf8(per_second).unwrap().trim().parse().unwrap();
+    let per_second = Command::new("getconf")
+        .arg("CLK_TCK")
+        .output()
+        .unwrap()
+        .stdout;
+    let per_second: u64 = String::from_utf8(per_second)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
     Duration::from_millis(ticks * 1000 / per_second)
 }
 

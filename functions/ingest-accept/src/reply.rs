@@ -313,7 +313,10 @@ mod tests {
         let golden = fs::read_to_string(&path).unwrap_or_default();
         // Line by line: the first that differs says enough.
         for (found, golden) in found.lines().zip(golden.lines()) {
-            assert_eq!(found, golden, "clients rely on these; if meant, set UPDATE_GOLDEN=1");
+            assert_eq!(
+                found, golden,
+                "clients rely on these; if meant, set UPDATE_GOLDEN=1"
+            );
         }
         assert_eq!(found.len(), golden.len(), "if meant, set UPDATE_GOLDEN=1");
     }

@@ -54,6 +54,7 @@ pub(crate) struct World {
     pub(crate) http: Http,
     pub(crate) prefix: String,
     amqp_url: String,
+    max_length: Option<u64>,
 }
 
 impl World {
@@ -86,6 +87,10 @@ impl World {
             ("ALIOTH_QDRANT_URL", qdrant_url.as_str()),
         ];
         all.extend_from_slice(settings);
+        let max_length = settings
+            .iter()
+            .find(|(name, _)| *name == "ALIOTH_AMQP_MAX_LENGTH");
+        let max_length = max_length.map(|(_, value)| value.parse().unwrap());
         let process = Process::start(&all);
         let http = Http::new(process.http());
         http.until_alive().await;
@@ -94,6 +99,7 @@ impl World {
             http,
             prefix,
             amqp_url: direct_amqp_url.to_owned(),
+            max_length,
         }
     }
 
@@ -103,10 +109,13 @@ impl World {
 
     /// The broker as the test sees it, beside the process.
     pub(crate) fn broker(&self) -> RabbitMqBroker {
+        let defaults = AmqpConfig::default();
         let config = AmqpConfig {
             url: self.amqp_url.as_str().into(),
             queue_prefix: self.prefix.clone(),
-            ..AmqpConfig::default()
+            // A queue is only ever declared with the arguments it was made with.
+            max_length: self.max_length.unwrap_or(defaults.max_length),
+            ..defaults
         };
         let metrics = BrokerMetrics::register(&Registry::new()).unwrap();
         RabbitMqBroker::new(&config, "test", metrics).unwrap()
