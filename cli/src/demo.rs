@@ -46,7 +46,11 @@ pub(crate) async fn command(args: DemoArgs) -> Result<Exit> {
     let folder = tempfile::tempdir().context("make a temporary folder")?;
     let standalone = Standalone::start_private(folder.path()).await?;
     let addresses = standalone.addresses().clone();
-    crate::say(&format!("alioth standalone at {}, data in {}", addresses.http, folder.path().display()));
+    crate::say(&format!(
+        "alioth standalone at {}, data in {}",
+        addresses.http,
+        folder.path().display()
+    ));
     let outcome = show(&args, &standalone, &addresses).await;
     let stopped = standalone.stop().await;
     outcome?;
@@ -64,7 +68,9 @@ async fn show(args: &DemoArgs, standalone: &Standalone, addresses: &Addresses) -
         .create_collection(CreateCollectionBuilder::new(COLLECTION).vectors_config(vectors))
         .await
         .context("create the collection")?;
-    crate::say(&format!("created {COLLECTION}: {DIMENSIONS} dimensions, cosine"));
+    crate::say(&format!(
+        "created {COLLECTION}: {DIMENSIONS} dimensions, cosine"
+    ));
 
     let started = Instant::now();
     let summary = accept(args, addresses).await?;
@@ -77,14 +83,26 @@ async fn show(args: &DemoArgs, standalone: &Standalone, addresses: &Addresses) -
         seconds,
         applied as f64 / seconds
     ));
-    ensure!(summary.rejected.is_empty(), "{} rows were rejected", summary.rejected.len());
-    ensure!(applied == summary.accepted, "{applied} of {} points were applied", summary.accepted);
+    ensure!(
+        summary.rejected.is_empty(),
+        "{} rows were rejected",
+        summary.rejected.len()
+    );
+    ensure!(
+        applied == summary.accepted,
+        "{applied} of {} points were applied",
+        summary.accepted
+    );
     ensure!(dead == 0, "{dead} messages were dead-lettered");
 
     for title in TITLES {
         let film = find(&qdrant, title).await?;
         let neighbours = nearest(&qdrant, &film).await?;
-        ensure!(neighbours.len() as u64 == NEIGHBOURS, "{title} has {} neighbours", neighbours.len());
+        ensure!(
+            neighbours.len() as u64 == NEIGHBOURS,
+            "{title} has {} neighbours",
+            neighbours.len()
+        );
         crate::say(&format!("nearest to {title}: {}", list(&neighbours)));
     }
     Ok(())
@@ -121,7 +139,10 @@ async fn find(qdrant: &Qdrant, title: &str) -> Result<RetrievedPoint> {
     let exactly = MatchValue::Keyword(title.to_owned());
     let filter = Filter::must([Condition::matches("title", exactly)]);
     let request = ScrollPointsBuilder::new(COLLECTION).filter(filter).limit(1);
-    let response = qdrant.scroll(request).await.with_context(|| format!("find {title}"))?;
+    let response = qdrant
+        .scroll(request)
+        .await
+        .with_context(|| format!("find {title}"))?;
     let film = response.result.into_iter().next();
     film.with_context(|| format!("{title} is not in {COLLECTION}"))
 }

@@ -142,7 +142,11 @@ impl Summary {
         for (reason, numbers) in by_reason.iter().take(REASONS_SHOWN) {
             let rows = numbers.iter().take(ROWS_SHOWN).map(u64::to_string);
             let rows = rows.collect::<Vec<_>>().join(", ");
-            let more = if numbers.len() > ROWS_SHOWN { ", …" } else { "" };
+            let more = if numbers.len() > ROWS_SHOWN {
+                ", …"
+            } else {
+                ""
+            };
             write!(text, "\n  {} × {reason} (row {rows}{more})", numbers.len()).unwrap_or_default();
         }
         if by_reason.len() > REASONS_SHOWN {

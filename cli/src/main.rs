@@ -35,11 +35,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // Printing can only fail when nobody reads it.
             error.print().ok();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            }
+            .into();
         }
     };
-    // reqwest and the broker's TLS both take the process's default provider.
-    rustls::crypto::ring::default_provider().install_default().ok();
     match run(arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) => {

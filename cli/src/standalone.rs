@@ -89,7 +89,8 @@ pub(crate) async fn command(args: StandaloneArgs) -> Result<Exit> {
     let settings = Settings::from_process()?;
     alioth_telemetry::init(&settings.log)?;
     let shutdown = Shutdown::on_signals()?;
-    let standalone = Standalone::start(settings, &args.data_dir, Ports::of(&args), &shutdown).await?;
+    let standalone =
+        Standalone::start(settings, &args.data_dir, Ports::of(&args), &shutdown).await?;
     let addresses = standalone.addresses();
     let mut line = format!(
         "alioth takes writes at {} (docs at {}/docs), Qdrant's gRPC at {}",
@@ -115,7 +116,13 @@ pub(crate) struct Standalone {
 impl Standalone {
     /// Starts one for this process alone: free ports, defaults, nothing read from the environment.
     pub(crate) async fn start_private(data_dir: &Path) -> Result<Self> {
-        Self::start(Settings::defaults(), data_dir, Ports::FREE, &Shutdown::manual()).await
+        Self::start(
+            Settings::defaults(),
+            data_dir,
+            Ports::FREE,
+            &Shutdown::manual(),
+        )
+        .await
     }
 
     async fn start(

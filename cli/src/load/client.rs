@@ -68,6 +68,10 @@ impl Client {
         timeout: Duration,
         give_up_after: Duration,
     ) -> anyhow::Result<Self> {
+        // An error says that the process has a provider already.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let mut url = reqwest::Url::parse(base_url)?;
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("{base_url} cannot be a base address"))?
@@ -182,9 +186,9 @@ fn judge(status: StatusCode, retry_after: Option<Duration>, text: &str) -> Verdi
     let reason = || reason_of(text);
     match status {
         _ if status.is_success() => Verdict::Accepted,
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            Verdict::BadBatch(reason())
-        }
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => Verdict::BadBatch(reason()),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
             Verdict::Later(reason(), retry_after)
         }
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn collection_names_are_percent_encoded() {
-        let client = Client::new("http://h:1/base/", "a/b ü", None, FIRST_WAIT, FIRST_WAIT).unwrap();
+        let client =
+            Client::new("http://h:1/base/", "a/b ü", None, FIRST_WAIT, FIRST_WAIT).unwrap();
         assert_eq!(
             client.points_url,
             "http://h:1/base/collections/a%2Fb%20%C3%BC/points"

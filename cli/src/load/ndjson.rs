@@ -69,10 +69,14 @@ mod tests {
     fn lines_keep_their_numbers_and_a_bad_line_is_only_a_bad_row() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("points.ndjson");
-        let text = "{\"id\":18446744073709551615,\"vector\":[0.1],\"payload\":{\"n\":1.10}}\n\nnonsense\n";
+        let text =
+            "{\"id\":18446744073709551615,\"vector\":[0.1],\"payload\":{\"n\":1.10}}\n\nnonsense\n";
         std::fs::write(&path, text).unwrap();
         let mapping = Mapping::new("id", &["vector".to_owned()], "payload").unwrap();
-        let rows = open(&path, mapping).unwrap().collect::<Result<Vec<_>>>().unwrap();
+        let rows = open(&path, mapping)
+            .unwrap()
+            .collect::<Result<Vec<_>>>()
+            .unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(
             rows[0].as_ref().unwrap().json,

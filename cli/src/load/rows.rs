@@ -75,7 +75,11 @@ pub(crate) struct BadRow {
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Result<Row, BadRow>>> + Send>;
 
 /// Opens a file. The second value is its number of rows, where the format tells.
-pub(crate) fn open(path: &Path, format: Option<Format>, mapping: Mapping) -> Result<(Rows, Option<u64>)> {
+pub(crate) fn open(
+    path: &Path,
+    format: Option<Format>,
+    mapping: Mapping,
+) -> Result<(Rows, Option<u64>)> {
     let format = match format.or_else(|| by_extension(path)) {
         Some(format) => format,
         None => bail!(
@@ -99,7 +103,11 @@ fn by_extension(path: &Path) -> Option<Format> {
 }
 
 /// Puts a point together from JSON texts by column.
-pub(crate) fn point(number: u64, columns: &[(String, String)], mapping: &Mapping) -> Result<Row, BadRow> {
+pub(crate) fn point(
+    number: u64,
+    columns: &[(String, String)],
+    mapping: &Mapping,
+) -> Result<Row, BadRow> {
     let bad = |reason: String| BadRow { number, reason };
     let find = |column: &str| {
         columns
@@ -195,24 +203,46 @@ mod tests {
     #[test]
     fn the_payload_column_may_hold_an_object_or_its_text() {
         let expected = Ok(r#"{"id":1,"vector":[1.5],"payload":{"a":1e2}}"#.to_owned());
-        let with = |payload| json(&[("id", "1"), ("vector", "[1.5]"), ("payload", payload)], &["vector"]);
+        let with = |payload| {
+            json(
+                &[("id", "1"), ("vector", "[1.5]"), ("payload", payload)],
+                &["vector"],
+            )
+        };
         assert_eq!(with(r#"{"a":1e2}"#), expected);
         assert_eq!(with(r#""{\"a\":1e2}""#), expected);
         assert_eq!(with("[1]"), Err("the payload is no JSON object".to_owned()));
-        assert_eq!(with(r#""[1]""#), Err("the payload is no JSON object".to_owned()));
+        assert_eq!(
+            with(r#""[1]""#),
+            Err("the payload is no JSON object".to_owned())
+        );
     }
 
     #[test]
     fn without_a_payload_column_the_other_columns_are_the_payload() {
-        let row = json(&[("title", "\"Up\""), ("id", "1"), ("v", "[1]"), ("year", "2009")], &["v"]);
-        assert_eq!(row.unwrap(), r#"{"id":1,"vector":[1],"payload":{"title":"Up","year":2009}}"#);
+        let row = json(
+            &[
+                ("title", "\"Up\""),
+                ("id", "1"),
+                ("v", "[1]"),
+                ("year", "2009"),
+            ],
+            &["v"],
+        );
+        assert_eq!(
+            row.unwrap(),
+            r#"{"id":1,"vector":[1],"payload":{"title":"Up","year":2009}}"#
+        );
     }
 
     #[test]
     fn named_vectors_may_be_absent_and_the_only_unnamed_one_may_not() {
         let row = json(&[("id", "1"), ("a", "null"), ("b", "[2]")], &["x=a", "y=b"]);
         assert_eq!(row.unwrap(), r#"{"id":1,"vector":{"y":[2]},"payload":{}}"#);
-        assert_eq!(json(&[("id", "1")], &["v"]), Err("`v` is missing".to_owned()));
+        assert_eq!(
+            json(&[("id", "1")], &["v"]),
+            Err("`v` is missing".to_owned())
+        );
         assert!(Mapping::new("id", &["a".to_owned(), "x=b".to_owned()], "p").is_err());
     }
 }

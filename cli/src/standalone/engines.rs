@@ -43,7 +43,9 @@ pub(super) async fn broker(
     let amqp = &settings.amqp;
     if !amqp.url.is_empty() {
         let broker = RabbitMqBroker::new(amqp, "alioth-standalone", metrics);
-        return Ok(Arc::new(broker.context("prepare the connection to RabbitMQ")?));
+        return Ok(Arc::new(
+            broker.context("prepare the connection to RabbitMQ")?,
+        ));
     }
     let options = EmbeddedOptions {
         queue_prefix: amqp.queue_prefix.clone(),

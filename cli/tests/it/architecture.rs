@@ -55,11 +55,19 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("qdrant-edge", &["alioth-embedded"]),
     ("tonic", &["alioth-cluster", "alioth-embedded"]),
     // The command asks Qdrant as a user's program would: the demo's collection and searches.
-    ("qdrant-client", &["alioth-cluster", "alioth-embedded", "alioth-testkit", "alioth"]),
+    (
+        "qdrant-client",
+        &[
+            "alioth-cluster",
+            "alioth-embedded",
+            "alioth-testkit",
+            "alioth",
+        ],
+    ),
 ];
 
 /// No I/O, clock or environment in `points`: what it uses is listed, so that a new name is a decision.
-const POINTS_USES: &[&str] = &["bytes", "fast-float2", "thiserror", "uuid"];
+const POINTS_USES: &[&str] = &["bytes", "thiserror", "wide"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -114,7 +122,9 @@ fn each_service_has_one_crate_that_talks_to_it() {
             );
         }
         if package == "alioth-points" {
-            let strange = dependencies.iter().filter(|d| !POINTS_USES.contains(&d.as_str()));
+            let strange = dependencies
+                .iter()
+                .filter(|d| !POINTS_USES.contains(&d.as_str()));
             assert_eq!(strange.collect::<Vec<_>>(), Vec::<&String>::new());
         }
     }
@@ -147,17 +157,32 @@ fn sources_keep_the_rules_a_compiler_does_not_know() {
             continue;
         }
         let text = fs::read_to_string(file).unwrap();
-        let is_test = file.iter().any(|part| part == "tests" || part == "tests.rs");
+        let is_test = file
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
         let mut complain = |rule: &str| broken.push(format!("{}: {rule}", file.display()));
         if !is_test && !text.starts_with("//!") && !text.starts_with("#![doc") {
             complain("begins with no //! head");
         }
-        for word in ["#[ignore", "#[should_panic", "#[allow(", "todo!(", "unimplemented!(", "FIXME"] {
+        for word in [
+            "#[ignore",
+            "#[should_panic",
+            "todo!(",
+            "unimplemented!(",
+            "FIXME",
+        ] {
             if text.contains(word) {
                 complain(word);
             }
         }
-        if is_test && text.contains("sleep(") {
+        if text
+            .lines()
+            .any(|line| line.contains("#[allow(") && !line.contains("reason ="))
+        {
+            complain("#[allow] without a reason");
+        }
+        // Unit tests may, in paused time.
+        if file.iter().any(|part| part == "it") && text.contains("sleep(") {
             complain("sleeps in a test: wait on a condition");
         }
     }

@@ -51,9 +51,13 @@ impl Standalone {
                 .unwrap();
             let stdout = BufReader::new(child.stdout.take().unwrap());
             let mut lines = stdout.lines().map_while(Result::ok);
-            let line = lines.find(|line| line.starts_with("alioth takes writes")).unwrap();
+            let line = lines
+                .find(|line| line.starts_with("alioth takes writes"))
+                .unwrap();
             let address = |name: &str| {
-                let (_, rest) = line.split_once(name).unwrap_or_else(|| panic!("{name} is not in {line:?}"));
+                let (_, rest) = line
+                    .split_once(name)
+                    .unwrap_or_else(|| panic!("{name} is not in {line:?}"));
                 rest.split_whitespace().next().unwrap().to_owned()
             };
             Self {
@@ -120,7 +124,10 @@ fn good_lines(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn demo_loads_searches_and_stops() {
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../loadtest/data/movies.parquet");
+    let data = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../loadtest/data/movies.parquet"
+    );
     let output = output(&["demo", "--data", data]).await;
     let (said, complaints) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}\n{complaints}");
@@ -147,16 +154,33 @@ async fn acknowledged_writes_survive_kill_9() {
 
     let alioth = Standalone::start(&data_dir).await;
     create(&alioth.client(), "survivors").await;
-    let loaded = output(&["load", &file, "--collection", "survivors", "--url", &alioth.http, "--batch", "10"]).await;
+    let loaded = output(&[
+        "load",
+        &file,
+        "--collection",
+        "survivors",
+        "--url",
+        &alioth.http,
+        "--batch",
+        "10",
+    ])
+    .await;
     assert!(loaded.status.success(), "{}", text(&loaded.stderr));
-    assert!(text(&loaded.stdout).starts_with("accepted 2000 points"), "{}", text(&loaded.stdout));
+    assert!(
+        text(&loaded.stdout).starts_with("accepted 2000 points"),
+        "{}",
+        text(&loaded.stdout)
+    );
     // At once: whatever was accepted and not applied yet is in the queue only.
     alioth.signal("KILL");
     drop(alioth);
 
     let alioth = Standalone::start(&data_dir).await;
     let client = alioth.client();
-    wait_until(DEADLINE, || async { count(&client, "survivors").await == 2_000 }).await;
+    wait_until(DEADLINE, || async {
+        count(&client, "survivors").await == 2_000
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,11 +204,25 @@ async fn load_names_the_rows_that_are_refused_and_loads_the_rest() {
     lines[30] = r#"{"id":-1,"vector":[1,2],"payload":{}}"#.to_owned();
     lines[40] = "nonsense".to_owned();
     let file = points_file(folder.path(), &lines);
-    let loaded = output(&["load", &file, "--collection", "partly", "--url", &alioth.http]).await;
+    let loaded = output(&[
+        "load",
+        &file,
+        "--collection",
+        "partly",
+        "--url",
+        &alioth.http,
+    ])
+    .await;
     let said = text(&loaded.stdout);
     assert_eq!(loaded.status.code(), Some(65), "{said}");
     assert!(said.starts_with("accepted 47 points"), "{said}");
-    for expected in ["rejected 3", "(row 21)", "(row 31)", "(row 41)", "not a JSON object"] {
+    for expected in [
+        "rejected 3",
+        "(row 21)",
+        "(row 31)",
+        "(row 41)",
+        "not a JSON object",
+    ] {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
     }
     wait_until(DEADLINE, || async { count(&client, "partly").await == 47 }).await;
@@ -195,10 +233,21 @@ async fn load_into_a_missing_collection_stops_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let alioth = Standalone::start(&folder.path().join("data")).await;
     let file = points_file(folder.path(), &good_lines(3));
-    let loaded = output(&["load", &file, "--collection", "nowhere", "--url", &alioth.http]).await;
+    let loaded = output(&[
+        "load",
+        &file,
+        "--collection",
+        "nowhere",
+        "--url",
+        &alioth.http,
+    ])
+    .await;
     assert_eq!(loaded.status.code(), Some(69));
     let complaint = text(&loaded.stderr);
-    assert!(complaint.contains("404") && complaint.contains("nowhere"), "{complaint}");
+    assert!(
+        complaint.contains("404") && complaint.contains("nowhere"),
+        "{complaint}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,19 +255,42 @@ async fn load_gives_up_on_a_server_that_is_away() {
     let folder = tempfile::tempdir().unwrap();
     let file = points_file(folder.path(), &good_lines(3));
     // Port 9 (discard) has no listener on a loopback interface.
-    let arguments = ["load", &file, "--collection", "c", "--url", "http://127.0.0.1:9", "--give-up-after", "300ms"];
+    let arguments = [
+        "load",
+        &file,
+        "--collection",
+        "c",
+        "--url",
+        "http://127.0.0.1:9",
+        "--give-up-after",
+        "300ms",
+    ];
     let loaded = output(&arguments).await;
     assert_eq!(loaded.status.code(), Some(69));
-    assert!(text(&loaded.stderr).contains("gave up after 300ms"), "{}", text(&loaded.stderr));
+    assert!(
+        text(&loaded.stderr).contains("gave up after 300ms"),
+        "{}",
+        text(&loaded.stderr)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_configuration_exits_64_and_names_every_problem() {
     let mut command = alioth(&["standalone"]);
-    command.env("ALIOTH_DRAIN_TIMEOUT", "soon").env("ALIOTH_QDRANT_ULR", "x");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    command
+        .env("ALIOTH_DRAIN_TIMEOUT", "soon")
+        .env("ALIOTH_QDRANT_ULR", "x");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
     assert_eq!(output.status.code(), Some(64));
     let complaint = text(&output.stderr);
-    assert!(complaint.contains("ALIOTH_DRAIN_TIMEOUT: expected a number"), "{complaint}");
-    assert!(complaint.contains("did you mean ALIOTH_QDRANT_URL?"), "{complaint}");
+    assert!(
+        complaint.contains("ALIOTH_DRAIN_TIMEOUT: expected a number"),
+        "{complaint}"
+    );
+    assert!(
+        complaint.contains("did you mean ALIOTH_QDRANT_URL?"),
+        "{complaint}"
+    );
 }

@@ -3,7 +3,7 @@
 
 mod settings;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode, sync::Arc};
 
 use alioth_broker::{Broker, BrokerMetrics, RabbitMqBroker};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
@@ -22,7 +22,8 @@ async fn main() -> ExitCode {
     let settings = match Settings::read(Loader::from_process()) {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("{error}");
+            // There are no logs yet: how they look is part of the configuration.
+            let _ = writeln!(std::io::stderr(), "{error}");
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }
     };

@@ -18,7 +18,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, backoff::Backoff, breaker::Breaker, metrics::{Metrics, Outcome}, stalls::Stalls,
+    access::Access,
+    backoff::Backoff,
+    breaker::Breaker,
+    metrics::{Metrics, Outcome},
+    stalls::Stalls,
 };
 
 /// Where upserts go: a [`Cluster`], or a test's stand-in.
@@ -92,7 +96,8 @@ impl Applier {
         let answer = self.qdrant.upsert(Arc::clone(body)).await;
         self.metrics.upserts_in_flight.dec();
         let bytes = body.pieces.iter().map(bytes::Bytes::len).sum();
-        self.metrics.upsert(body.points, bytes, started.elapsed(), &answer);
+        self.metrics
+            .upsert(body.points, bytes, started.elapsed(), &answer);
         answer
     }
 
@@ -157,7 +162,11 @@ impl Applier {
     ) -> Result<(), GiveBack> {
         let mut failures = 0;
         loop {
-            let Err(error) = self.publisher.publish(Queue::IngestDead, letters.clone()).await else {
+            let Err(error) = self
+                .publisher
+                .publish(Queue::IngestDead, letters.clone())
+                .await
+            else {
                 return Ok(());
             };
             if failures == 0 {
@@ -197,6 +206,8 @@ impl Applier {
 
 /// Milliseconds since 1970, for the dead letters' headers.
 pub(crate) fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -98,7 +98,9 @@ impl<T> Batcher<T> {
     ) -> Option<Vec<Waiting<T>>> {
         for position in 0..self.groups.len() {
             let group = &self.groups[position];
-            let Some(front) = group.waiting.front() else { continue };
+            let Some(front) = group.waiting.front() else {
+                continue;
+            };
             if !self.is_due(group, now, load) || stalled(front.message.collection_name()) {
                 continue;
             }
@@ -177,7 +179,10 @@ impl<T> Group<T> {
     /// Whether a message cannot join the `count` messages before it in one upsert now.
     fn must_wait(&self, waiting: &Waiting<T>, count: usize, order: &WriteOrder) -> bool {
         waiting.after.iter().any(|earlier| {
-            match self.waiting.binary_search_by_key(earlier, |waiting| waiting.ticket) {
+            match self
+                .waiting
+                .binary_search_by_key(earlier, |waiting| waiting.ticket)
+            {
                 // In one upsert the later write wins, which is not what such options mean.
                 Ok(position) if position < count => waiting.message.order_matters(),
                 Ok(_) | Err(_) => order.is_unsettled(*earlier),

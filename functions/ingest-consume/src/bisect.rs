@@ -67,8 +67,14 @@ impl Bisection {
             Part::Points { message, points } if points.len() > 1 => {
                 let middle = points.start + points.len() / 2;
                 (
-                    Part::Points { message, points: points.start..middle },
-                    Part::Points { message, points: middle..points.end },
+                    Part::Points {
+                        message,
+                        points: points.start..middle,
+                    },
+                    Part::Points {
+                        message,
+                        points: middle..points.end,
+                    },
                 )
             }
             Part::Points { .. } => return Err(part),
@@ -80,7 +86,11 @@ impl Bisection {
 
     /// Hands a part back without some of its points, which were decided otherwise: ranges by message,
     /// ascending.
-    pub(crate) fn put_back_without(&mut self, part: Part, decided: &BTreeMap<usize, Vec<Range<usize>>>) {
+    pub(crate) fn put_back_without(
+        &mut self,
+        part: Part,
+        decided: &BTreeMap<usize, Vec<Range<usize>>>,
+    ) {
         let mut rest = Vec::new();
         let messages = part.messages();
         let mut whole = messages.start..messages.start;
@@ -101,7 +111,10 @@ impl Bisection {
                 let before = points.start..gap.start;
                 points.start = gap.end;
                 if !before.is_empty() {
-                    rest.push(Part::Points { message, points: before });
+                    rest.push(Part::Points {
+                        message,
+                        points: before,
+                    });
                 }
             }
             if !points.is_empty() {
@@ -144,7 +157,10 @@ mod tests {
 
     /// Runs a bisection against a server that rejects every part with a bad point in it.
     /// Returns the good and the bad points in the order they were decided, and the tries.
-    fn run(points: &[usize], bad: &[(usize, usize)]) -> (Vec<(usize, usize)>, Vec<(usize, usize)>, usize) {
+    fn run(
+        points: &[usize],
+        bad: &[(usize, usize)],
+    ) -> (Vec<(usize, usize)>, Vec<(usize, usize)>, usize) {
         let mut bisection = Bisection::new(points.to_vec());
         let (mut applied, mut condemned, mut tries) = (Vec::new(), Vec::new(), 0);
         while let Some(part) = bisection.next() {
@@ -193,7 +209,12 @@ mod tests {
         let points = |message, points| Part::Points { message, points };
         assert_eq!(
             rest,
-            [Part::Messages(0..1), points(1, 1..2), points(1, 3..4), Part::Messages(3..4)]
+            [
+                Part::Messages(0..1),
+                points(1, 1..2),
+                points(1, 3..4),
+                Part::Messages(3..4)
+            ]
         );
     }
 
@@ -201,12 +222,27 @@ mod tests {
     fn points_are_cut_out_of_points() {
         let mut bisection = Bisection::new(vec![10]);
         bisection.next();
-        let part = Part::Points { message: 0, points: 4..8 };
+        let part = Part::Points {
+            message: 0,
+            points: 4..8,
+        };
         bisection.put_back_without(part.clone(), &BTreeMap::new());
         assert_eq!(bisection.next(), Some(part.clone()));
         bisection.put_back_without(part, &BTreeMap::from([(0, vec![5..6])]));
-        assert_eq!(bisection.next(), Some(Part::Points { message: 0, points: 4..5 }));
-        assert_eq!(bisection.next(), Some(Part::Points { message: 0, points: 6..8 }));
+        assert_eq!(
+            bisection.next(),
+            Some(Part::Points {
+                message: 0,
+                points: 4..5
+            })
+        );
+        assert_eq!(
+            bisection.next(),
+            Some(Part::Points {
+                message: 0,
+                points: 6..8
+            })
+        );
         assert_eq!(bisection.next(), None);
     }
 

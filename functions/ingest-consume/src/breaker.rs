@@ -156,7 +156,10 @@ mod tests {
         let before = Instant::now();
         let _probe = breaker.pass().await;
         let waited = before.elapsed();
-        assert!(waited >= Duration::from_millis(500) && waited <= Duration::from_millis(1_001), "{waited:?}");
+        assert!(
+            waited >= Duration::from_millis(500) && waited <= Duration::from_millis(1_001),
+            "{waited:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,7 +170,10 @@ mod tests {
         let mut probes = 0;
         while started.elapsed() < Duration::from_secs(60) {
             let probe = breaker.pass().await;
-            assert!(!passes_now(&breaker).await, "a second call beside the probe");
+            assert!(
+                !passes_now(&breaker).await,
+                "a second call beside the probe"
+            );
             breaker.failed("test");
             drop(probe);
             probes += 1;

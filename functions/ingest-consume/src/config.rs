@@ -141,9 +141,15 @@ mod tests {
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut loader = Loader::new(owned);
         let config = loader.section::<ConsumeConfig>();
-        assert_eq!((config.prefetch, config.upsert_bytes), (8, ByteSize::mib(1)));
+        assert_eq!(
+            (config.prefetch, config.upsert_bytes),
+            (8, ByteSize::mib(1))
+        );
         let error = loader.finish().unwrap_err().to_string();
-        assert!(error.contains("ALIOTH_RETRY_MAX: must not be below ALIOTH_RETRY_MIN"), "{error}");
+        assert!(
+            error.contains("ALIOTH_RETRY_MAX: must not be below ALIOTH_RETRY_MIN"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -124,7 +124,9 @@ impl Consume {
                 return;
             }
             // `None` at the end comes again at the next call.
-            let Some(Some(delivery)) = self.consumer.next().now_or_never() else { return };
+            let Some(Some(delivery)) = self.consumer.next().now_or_never() else {
+                return;
+            };
             self.take(delivery);
         }
     }
@@ -182,7 +184,9 @@ impl Consume {
         // be what is away.
         while self.applier.breaker.is_closed() || self.merging < self.config.upserts_in_flight {
             let slots = &self.applier.slots;
-            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return };
+            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
+                return;
+            };
             let load = match slots.available_permits() + 1 == self.config.upserts_in_flight {
                 true => Load::Idle,
                 false => Load::Busy,
@@ -209,7 +213,12 @@ impl Consume {
     }
 
     fn leave(&mut self, left: Vec<Left>) {
-        for Left { ticket, message, bytes } in left {
+        for Left {
+            ticket,
+            message,
+            bytes,
+        } in left
+        {
             self.order.leave(ticket, message.as_ref());
             self.held_bytes -= bytes;
             self.applier.metrics.held_messages.dec();
@@ -231,7 +240,10 @@ impl Consume {
     /// Hands everything back to the queue before the broker's consumer timeout does so by closing the
     /// channel. Everything, because younger messages may write the ids of older ones again.
     async fn give_back(&mut self, shutdown: &CancellationToken) -> Result<(), JoinError> {
-        tracing::warn!(messages = self.arrivals.len(), "held messages for too long, handing them back");
+        tracing::warn!(
+            messages = self.arrivals.len(),
+            "held messages for too long, handing them back"
+        );
         self.release.cancel();
         loop {
             tokio::select! {
@@ -253,7 +265,13 @@ impl Consume {
     pub(crate) async fn requeue_waiting(&mut self) -> usize {
         let waiting = self.batcher.take_all();
         let count = waiting.len();
-        for Waiting { ticket, message, item, .. } in waiting {
+        for Waiting {
+            ticket,
+            message,
+            item,
+            ..
+        } in waiting
+        {
             let bytes = item.body.len();
             self.applier.requeue(item).await;
             self.leave(vec![Left {

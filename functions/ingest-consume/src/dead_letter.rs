@@ -102,7 +102,12 @@ fn letter(
     at_ms: i64,
 ) -> OutgoingMessage {
     let text = |name: &str, value: &str| (name.to_owned(), HeaderValue::Text(value.to_owned()));
-    let mut all: Vec<_> = delivery.headers.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
+    let mut all: Vec<_> = delivery
+        .headers
+        .iter()
+        .filter(|(name, _)| is_kept(name))
+        .cloned()
+        .collect();
     all.push(text(headers::DEAD_REASON, &death.reason));
     all.push(text(CAUSE, death.cause.as_str()));
     all.push(text(CODE, death.code));
@@ -167,7 +172,12 @@ mod tests {
     }
 
     fn header<'a>(letter: &'a OutgoingMessage, name: &str) -> Vec<&'a HeaderValue> {
-        letter.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value).collect()
+        letter
+            .headers
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value)
+            .collect()
     }
 
     #[tokio::test]
@@ -177,20 +187,34 @@ mod tests {
         let mut dead = Vec::new();
         add(&mut dead, 1..2, death("wrong dimension"));
         let letters = of_points(&delivery, &message, &dead, 99);
-        let [letter] = &letters[..] else { panic!("{letters:?}") };
+        let [letter] = &letters[..] else {
+            panic!("{letters:?}")
+        };
         let body = UpsertMessage::scan(letter.body.clone()).expect("a whole message");
         assert_eq!(body.collection_name(), "films");
-        assert_eq!(body.ids().collect::<Vec<_>>(), message.slice(1..2).ids().collect::<Vec<_>>());
+        assert_eq!(
+            body.ids().collect::<Vec<_>>(),
+            message.slice(1..2).ids().collect::<Vec<_>>()
+        );
         assert_eq!(letter.message_id, "write-1");
         assert_eq!(letter.kind, "qdrant.UpsertPoints");
         let text = |value: &str| HeaderValue::Text(value.to_owned());
-        assert_eq!(header(letter, "alioth-dead-reason"), [&text("wrong dimension")]);
+        assert_eq!(
+            header(letter, "alioth-dead-reason"),
+            [&text("wrong dimension")]
+        );
         assert_eq!(header(letter, "alioth-dead-cause"), [&text("rejected")]);
-        assert_eq!(header(letter, "alioth-dead-code"), [&text("invalid_argument")]);
+        assert_eq!(
+            header(letter, "alioth-dead-code"),
+            [&text("invalid_argument")]
+        );
         assert_eq!(header(letter, "alioth-dead-point-ids"), [&text("11")]);
         assert_eq!(header(letter, "alioth-dead-points"), [&HeaderValue::Int(1)]);
         assert_eq!(header(letter, "alioth-dead-at-ms"), [&HeaderValue::Int(99)]);
-        assert_eq!(header(letter, "alioth-accepted-at-ms"), [&HeaderValue::Int(17)]);
+        assert_eq!(
+            header(letter, "alioth-accepted-at-ms"),
+            [&HeaderValue::Int(17)]
+        );
         assert!(header(letter, "x-delivery-count").is_empty());
         delivery.ack().await
     }
@@ -225,6 +249,9 @@ mod tests {
             panic!("{:?}", letters[0].headers)
         };
         assert_eq!(ids.split(',').count(), 100);
-        assert_eq!(header(&letters[0], "alioth-dead-points"), [&HeaderValue::Int(5_000)]);
+        assert_eq!(
+            header(&letters[0], "alioth-dead-points"),
+            [&HeaderValue::Int(5_000)]
+        );
     }
 }

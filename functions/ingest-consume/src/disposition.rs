@@ -101,19 +101,29 @@ mod tests {
     }
 
     fn rejected(rejection: Rejection) -> Disposition {
-        disposition(Err(UpsertError::Rejected { rejection, reason: why() }))
+        disposition(Err(UpsertError::Rejected {
+            rejection,
+            reason: why(),
+        }))
     }
 
     #[test]
     fn whatever_reached_the_write_ahead_log_is_settled() {
-        for applied in [Applied::Completed, Applied::Acknowledged, Applied::WaitTimeout] {
+        for applied in [
+            Applied::Completed,
+            Applied::Acknowledged,
+            Applied::WaitTimeout,
+        ] {
             assert_eq!(disposition(Ok(applied)), Disposition::Settle);
         }
     }
 
     #[test]
     fn bad_points_are_searched_for() {
-        let bisect = |code| Disposition::Bisect { code, reason: why() };
+        let bisect = |code| Disposition::Bisect {
+            code,
+            reason: why(),
+        };
         assert_eq!(rejected(Rejection::Invalid), bisect("invalid_argument"));
         assert_eq!(rejected(Rejection::TooLarge), bisect("out_of_range"));
     }
@@ -129,9 +139,15 @@ mod tests {
         let unavailable = UpsertError::Unavailable { reason: why() };
         assert_eq!(disposition(Err(unavailable)), Disposition::Retry);
         let internal = UpsertError::Internal { reason: why() };
-        assert_eq!(disposition(Err(internal)), Disposition::Suspect { reason: why() });
+        assert_eq!(
+            disposition(Err(internal)),
+            Disposition::Suspect { reason: why() }
+        );
         let denied = UpsertError::Denied { reason: why() };
-        assert_eq!(disposition(Err(denied)), Disposition::Deny { reason: why() });
+        assert_eq!(
+            disposition(Err(denied)),
+            Disposition::Deny { reason: why() }
+        );
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::consume::Consume;
 
 /// The drain took longer than it may: what was in flight is delivered again, to somebody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("drain missed its deadline of {deadline:?} with {in_flight} upserts or dead letters in flight")]
+#[error(
+    "drain missed its deadline of {deadline:?} with {in_flight} upserts or dead letters in flight"
+)]
 pub struct DrainDeadlineMissed {
     /// As configured.
     pub deadline: Duration,

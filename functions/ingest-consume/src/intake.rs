@@ -16,7 +16,10 @@ pub(crate) fn read(delivery: &Delivery) -> Result<UpsertMessage, Death> {
     let unknown = |what: &str, value: &str| Death {
         cause: Cause::UnknownType,
         code: "unimplemented",
-        reason: format!("unknown {what} {:?}", value.chars().take(100).collect::<String>()),
+        reason: format!(
+            "unknown {what} {:?}",
+            value.chars().take(100).collect::<String>()
+        ),
     };
     if delivery.content_type != CONTENT_TYPE {
         return Err(unknown("content type", &delivery.content_type));
@@ -62,18 +65,33 @@ mod tests {
         let body = message("films", &[1, 2]).to_bytes();
         assert_eq!(read_as(CONTENT_TYPE, UPSERT_POINTS, body.clone()), Ok(2));
         let (cause, reason) = read_as("application/json", UPSERT_POINTS, body.clone()).unwrap_err();
-        assert_eq!((cause, reason.as_str()), (Cause::UnknownType, "unknown content type \"application/json\""));
+        assert_eq!(
+            (cause, reason.as_str()),
+            (
+                Cause::UnknownType,
+                "unknown content type \"application/json\""
+            )
+        );
         let (cause, reason) = read_as(CONTENT_TYPE, "qdrant.DropPoints", body).unwrap_err();
-        assert_eq!((cause, reason.as_str()), (Cause::UnknownType, "unknown type \"qdrant.DropPoints\""));
+        assert_eq!(
+            (cause, reason.as_str()),
+            (Cause::UnknownType, "unknown type \"qdrant.DropPoints\"")
+        );
     }
 
     #[tokio::test]
     async fn bytes_that_are_no_upsert_are_undecodable() {
         for body in [&b"\xff\xff\xff"[..], b"not protobuf", &[0x1a, 0x7f, 1]] {
-            let (cause, _) = read_as(CONTENT_TYPE, UPSERT_POINTS, Bytes::from_static(body)).unwrap_err();
+            let (cause, _) =
+                read_as(CONTENT_TYPE, UPSERT_POINTS, Bytes::from_static(body)).unwrap_err();
             assert_eq!(cause, Cause::Undecodable);
         }
-        let (_, reason) = read_as(CONTENT_TYPE, UPSERT_POINTS, message("films", &[]).to_bytes()).unwrap_err();
+        let (_, reason) = read_as(
+            CONTENT_TYPE,
+            UPSERT_POINTS,
+            message("films", &[]).to_bytes(),
+        )
+        .unwrap_err();
         assert_eq!(reason, "holds no points");
     }
 }

@@ -106,8 +106,21 @@ pub enum RunError {
 /// # Errors
 /// `Metrics` and `Consume` at once; `Drain` when the drain deadline is missed.
 pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Result<(), RunError> {
-    let Deps { broker, cluster, registry, readiness } = deps;
-    run_with(config, broker, Arc::new(cluster), &registry, &readiness, shutdown).await
+    let Deps {
+        broker,
+        cluster,
+        registry,
+        readiness,
+    } = deps;
+    run_with(
+        config,
+        broker,
+        Arc::new(cluster),
+        &registry,
+        &readiness,
+        shutdown,
+    )
+    .await
 }
 
 async fn run_with(
@@ -126,7 +139,10 @@ async fn run_with(
     let consumer = broker
         .consume(queue, config.consume.prefetch)
         .await
-        .map_err(|source| RunError::Consume { queue, source: Some(source) })?;
+        .map_err(|source| RunError::Consume {
+            queue,
+            source: Some(source),
+        })?;
     let backoff = Backoff {
         min: config.consume.retry_min.0,
         max: config.consume.retry_max.0,
@@ -145,9 +161,15 @@ async fn run_with(
     });
     let mut consume = Consume::new(consumer, applier, config.consume);
     consuming.set(true);
-    match consume.run(&shutdown, |is_ready| subscribed.set(is_ready)).await {
+    match consume
+        .run(&shutdown, |is_ready| subscribed.set(is_ready))
+        .await
+    {
         Ended::Shutdown => Ok(drain::drain(consume, &consuming, config.drain.timeout.0).await?),
-        Ended::BrokerClosed => Err(RunError::Consume { queue, source: None }),
+        Ended::BrokerClosed => Err(RunError::Consume {
+            queue,
+            source: None,
+        }),
         Ended::Panicked(panic) => Err(RunError::Panicked(panic)),
     }
 }

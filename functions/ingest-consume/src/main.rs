@@ -41,8 +41,11 @@ async fn run(settings: Settings) -> Result<()> {
     let registry = alioth_telemetry::registry("ingest-consume", env!("CARGO_PKG_VERSION"))?;
     let readiness = Readiness::new();
     let metrics = BrokerMetrics::register(&registry)?;
-    let broker: Arc<dyn Broker> =
-        Arc::new(RabbitMqBroker::new(&settings.amqp, "ingest-consume", metrics)?);
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(
+        &settings.amqp,
+        "ingest-consume",
+        metrics,
+    )?);
     let cluster = Cluster::new(&settings.qdrant, ClusterMetrics::register(&registry)?)?;
 
     // Longer than the shutdown token: probes see "not ready" throughout the drain.
@@ -52,9 +55,18 @@ async fn run(settings: Settings) -> Result<()> {
         .await
         .with_context(|| format!("listen on {address}"))?;
     let router = alioth_telemetry::admin_router(registry.clone(), readiness.clone());
-    let served = tokio::spawn(alioth_telemetry::serve_admin(listener, router, admin.clone()));
+    let served = tokio::spawn(alioth_telemetry::serve_admin(
+        listener,
+        router,
+        admin.clone(),
+    ));
 
-    let deps = Deps { broker: Arc::clone(&broker), cluster, registry, readiness };
+    let deps = Deps {
+        broker: Arc::clone(&broker),
+        cluster,
+        registry,
+        readiness,
+    };
     let ended = ingest_consume::run(settings.consume, deps, shutdown.token()).await;
     broker.close().await;
     admin.cancel();

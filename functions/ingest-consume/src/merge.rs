@@ -84,7 +84,10 @@ impl Merge {
     /// Sees every message through, or back into the queue.
     pub(crate) async fn run(mut self) -> Vec<Left> {
         if self.apply().await.is_err() {
-            let collection = self.entries.first().map(|entry| entry.message.collection_name());
+            let collection = self
+                .entries
+                .first()
+                .map(|entry| entry.message.collection_name());
             self.applier.access.clear(collection.unwrap_or_default());
         }
         self.applier.free(&mut self.slot);
@@ -133,10 +136,19 @@ impl Merge {
                     return Ok(());
                 }
                 Disposition::Bisect { code, reason } => {
-                    self.halve_or_bury(part, Death { cause: Cause::Rejected, code, reason });
+                    self.halve_or_bury(
+                        part,
+                        Death {
+                            cause: Cause::Rejected,
+                            code,
+                            reason,
+                        },
+                    );
                     return Ok(());
                 }
-                Disposition::RecheckCollection { reason } => return self.recheck(part, reason).await,
+                Disposition::RecheckCollection { reason } => {
+                    return self.recheck(part, reason).await;
+                }
                 Disposition::Shrink => match self.bisection.halve(part.clone()) {
                     Ok(()) => return Ok(()),
                     Err(_) => Duration::ZERO,
@@ -162,7 +174,9 @@ impl Merge {
             };
             failures += 1;
             stalled.get_or_insert_with(|| applier.stalls.begin(&collection));
-            applier.pause(failures, at_least, &mut self.slot, &self.release).await?;
+            applier
+                .pause(failures, at_least, &mut self.slot, &self.release)
+                .await?;
         }
     }
 
@@ -179,7 +193,14 @@ impl Merge {
             Disposition::RecheckCollection { .. } => {
                 let code = alioth_cluster::Rejection::NotFound.as_str();
                 let cause = Cause::MissingCollection;
-                self.bury_part(&part, &Death { cause, code, reason });
+                self.bury_part(
+                    &part,
+                    &Death {
+                        cause,
+                        code,
+                        reason,
+                    },
+                );
             }
             // Something was found after all: as with any other rejection.
             Disposition::Settle
@@ -218,7 +239,14 @@ impl Merge {
         }
         if others_pass {
             let (cause, code) = (Cause::ServerFault, "internal");
-            self.bury_part(part, &Death { cause, code, reason });
+            self.bury_part(
+                part,
+                &Death {
+                    cause,
+                    code,
+                    reason,
+                },
+            );
             return true;
         }
         self.defer(part)
@@ -248,21 +276,31 @@ impl Merge {
         }
         let search = move || {
             let found = unchecked.into_iter();
-            found.map(|(index, message)| (index, undecodable_points(&message))).collect::<Vec<_>>()
+            found
+                .map(|(index, message)| (index, undecodable_points(&message)))
+                .collect::<Vec<_>>()
         };
         // A search that panicked finds nothing; it is made again at the next failure.
-        let found = tokio::task::spawn_blocking(search).await.unwrap_or_default();
+        let found = tokio::task::spawn_blocking(search)
+            .await
+            .unwrap_or_default();
         let mut decided = BTreeMap::new();
         for (index, undecodable) in found {
             self.entries[index].decodable = true;
-            let Some(UndecodablePoints { points, reason }) = undecodable else { continue };
+            let Some(UndecodablePoints { points, reason }) = undecodable else {
+                continue;
+            };
             let undecided = self.points_of(part, index);
             let points: Vec<Range<usize>> = points
                 .into_iter()
                 .map(|range| range.start.max(undecided.start)..range.end.min(undecided.end))
                 .filter(|range| !range.is_empty())
                 .collect();
-            let death = Death { cause: Cause::Undecodable, code: "internal", reason };
+            let death = Death {
+                cause: Cause::Undecodable,
+                code: "internal",
+                reason,
+            };
             for range in &points {
                 self.bury(index, range.clone(), &death);
             }
@@ -310,7 +348,9 @@ impl Merge {
             if entry.undecided > 0 {
                 continue;
             }
-            let Some(delivery) = &entry.delivery else { continue };
+            let Some(delivery) = &entry.delivery else {
+                continue;
+            };
             if !entry.dead.is_empty() {
                 self.applier.free(&mut self.slot);
                 entry.dead.sort_by_key(|dead| dead.points.start);
@@ -318,7 +358,9 @@ impl Merge {
                     dead_letter::of_points(delivery, &entry.message, &entry.dead, now_ms());
                 self.applier.bury(letters, &self.release).await?;
                 for dead in &entry.dead {
-                    self.applier.metrics.dead_letter(dead.death.cause, dead.points.len());
+                    self.applier
+                        .metrics
+                        .dead_letter(dead.death.cause, dead.points.len());
                 }
             }
             let outcome = entry.outcome();
@@ -333,7 +375,12 @@ impl Merge {
         match part {
             Part::Messages(messages) => {
                 let messages = &self.entries[messages.clone()];
-                merge(&messages.iter().map(|entry| &entry.message).collect::<Vec<_>>())
+                merge(
+                    &messages
+                        .iter()
+                        .map(|entry| &entry.message)
+                        .collect::<Vec<_>>(),
+                )
             }
             Part::Points { message, points } => {
                 merge(&[&self.entries[*message].message.slice(points.clone())])
@@ -342,7 +389,10 @@ impl Merge {
     }
 
     fn collection(&self, part: &Part) -> Arc<str> {
-        self.entries[part.messages().start].message.collection_name().into()
+        self.entries[part.messages().start]
+            .message
+            .collection_name()
+            .into()
     }
 
     /// The points of a message that are in the part.

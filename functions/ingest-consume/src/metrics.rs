@@ -68,83 +68,149 @@ impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self> {
         let powers = |count| prometheus::exponential_buckets(1.0, 4.0, count);
         Ok(Self {
-            breaker_state: put(registry, IntGauge::new(
-                "alioth_consume_breaker_state",
-                "0 closed, 1 half-open: a probe is under way, 2 open: Qdrant is away.",
-            )?)?,
-            dead_letter_failures: put(registry, IntCounter::new(
-                "alioth_consume_dead_letter_failures_total",
-                "Dead letters not confirmed at the first try; they are tried until they are.",
-            )?)?,
-            dead_letters: put(registry, IntCounterVec::new(
-                Opts::new("alioth_consume_dead_letters_total", "Dead letters confirmed, by cause."),
-                &["cause"],
-            )?)?,
-            held_bytes: put(registry, IntGauge::new(
-                "alioth_consume_held_bytes",
-                "Bytes of messages taken and not settled.",
-            )?)?,
-            held_messages: put(registry, IntGauge::new(
-                "alioth_consume_held_messages",
-                "Messages taken and not settled.",
-            )?)?,
+            breaker_state: put(
+                registry,
+                IntGauge::new(
+                    "alioth_consume_breaker_state",
+                    "0 closed, 1 half-open: a probe is under way, 2 open: Qdrant is away.",
+                )?,
+            )?,
+            dead_letter_failures: put(
+                registry,
+                IntCounter::new(
+                    "alioth_consume_dead_letter_failures_total",
+                    "Dead letters not confirmed at the first try; they are tried until they are.",
+                )?,
+            )?,
+            dead_letters: put(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "alioth_consume_dead_letters_total",
+                        "Dead letters confirmed, by cause.",
+                    ),
+                    &["cause"],
+                )?,
+            )?,
+            held_bytes: put(
+                registry,
+                IntGauge::new(
+                    "alioth_consume_held_bytes",
+                    "Bytes of messages taken and not settled.",
+                )?,
+            )?,
+            held_messages: put(
+                registry,
+                IntGauge::new(
+                    "alioth_consume_held_messages",
+                    "Messages taken and not settled.",
+                )?,
+            )?,
             // 4 ms to 4,4 min, then what waited out an outage.
-            lag: put(registry, Histogram::with_opts(histogram(
-                "alioth_consume_lag_seconds",
-                "From acceptance to applied, by message.",
-                prometheus::exponential_buckets(0.004, 4.0, 11)?,
-            ))?)?,
-            merge_messages: put(registry, Histogram::with_opts(histogram(
-                "alioth_consume_merge_messages",
-                "Messages merged into one upsert.",
-                powers(7)?,
-            ))?)?,
-            messages: put(registry, IntCounterVec::new(
-                Opts::new("alioth_consume_messages_total", "Messages settled or handed back, by outcome."),
-                &["outcome"],
-            )?)?,
-            points_applied: put(registry, IntCounter::new(
-                "alioth_consume_points_applied_total",
-                "Points of messages that Qdrant applied.",
-            )?)?,
-            points_dead_lettered: put(registry, IntCounterVec::new(
-                Opts::new("alioth_consume_points_dead_lettered_total", "Points set aside, by cause."),
-                &["cause"],
-            )?)?,
-            retries: put(registry, IntCounter::new(
-                "alioth_consume_retries_total",
-                "Upserts tried again after a transient failure.",
-            )?)?,
-            upsert_bytes: put(registry, Histogram::with_opts(histogram(
-                "alioth_consume_upsert_bytes",
-                "Bytes of an upsert.",
-                prometheus::exponential_buckets(1024.0, 4.0, 8)?,
-            ))?)?,
-            upsert_duration: put(registry, HistogramVec::new(
-                histogram(
-                    "alioth_consume_upsert_duration_seconds",
-                    "Duration of an upsert with wait=true, by outcome.",
-                    prometheus::exponential_buckets(0.001, 4.0, 9)?,
-                ),
-                &["outcome"],
-            )?)?,
-            upsert_points: put(registry, Histogram::with_opts(histogram(
-                "alioth_consume_upsert_points",
-                "Points of an upsert.",
-                powers(8)?,
-            ))?)?,
-            upserts_in_flight: put(registry, IntGauge::new(
-                "alioth_consume_upserts_in_flight",
-                "Upserts sent and not answered.",
-            )?)?,
-            upserts: put(registry, IntCounterVec::new(
-                Opts::new("alioth_consume_upserts_total", "Upserts answered, by outcome."),
-                &["outcome"],
-            )?)?,
+            lag: put(
+                registry,
+                Histogram::with_opts(histogram(
+                    "alioth_consume_lag_seconds",
+                    "From acceptance to applied, by message.",
+                    prometheus::exponential_buckets(0.004, 4.0, 11)?,
+                ))?,
+            )?,
+            merge_messages: put(
+                registry,
+                Histogram::with_opts(histogram(
+                    "alioth_consume_merge_messages",
+                    "Messages merged into one upsert.",
+                    powers(7)?,
+                ))?,
+            )?,
+            messages: put(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "alioth_consume_messages_total",
+                        "Messages settled or handed back, by outcome.",
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
+            points_applied: put(
+                registry,
+                IntCounter::new(
+                    "alioth_consume_points_applied_total",
+                    "Points of messages that Qdrant applied.",
+                )?,
+            )?,
+            points_dead_lettered: put(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "alioth_consume_points_dead_lettered_total",
+                        "Points set aside, by cause.",
+                    ),
+                    &["cause"],
+                )?,
+            )?,
+            retries: put(
+                registry,
+                IntCounter::new(
+                    "alioth_consume_retries_total",
+                    "Upserts tried again after a transient failure.",
+                )?,
+            )?,
+            upsert_bytes: put(
+                registry,
+                Histogram::with_opts(histogram(
+                    "alioth_consume_upsert_bytes",
+                    "Bytes of an upsert.",
+                    prometheus::exponential_buckets(1024.0, 4.0, 8)?,
+                ))?,
+            )?,
+            upsert_duration: put(
+                registry,
+                HistogramVec::new(
+                    histogram(
+                        "alioth_consume_upsert_duration_seconds",
+                        "Duration of an upsert with wait=true, by outcome.",
+                        prometheus::exponential_buckets(0.001, 4.0, 9)?,
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
+            upsert_points: put(
+                registry,
+                Histogram::with_opts(histogram(
+                    "alioth_consume_upsert_points",
+                    "Points of an upsert.",
+                    powers(8)?,
+                ))?,
+            )?,
+            upserts_in_flight: put(
+                registry,
+                IntGauge::new(
+                    "alioth_consume_upserts_in_flight",
+                    "Upserts sent and not answered.",
+                )?,
+            )?,
+            upserts: put(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "alioth_consume_upserts_total",
+                        "Upserts answered, by outcome.",
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
         })
     }
 
-    pub(crate) fn upsert(&self, points: usize, bytes: usize, took: Duration, answer: &std::result::Result<Applied, UpsertError>) {
+    pub(crate) fn upsert(
+        &self,
+        points: usize,
+        bytes: usize,
+        took: Duration,
+        answer: &std::result::Result<Applied, UpsertError>,
+    ) {
         let outcome = match answer {
             Ok(Applied::Completed) => "completed",
             Ok(Applied::Acknowledged) => "acknowledged",
@@ -157,7 +223,9 @@ impl Metrics {
             Err(UpsertError::Internal { .. }) => "internal",
         };
         self.upserts.with_label_values(&[outcome]).inc();
-        self.upsert_duration.with_label_values(&[outcome]).observe(took.as_secs_f64());
+        self.upsert_duration
+            .with_label_values(&[outcome])
+            .observe(took.as_secs_f64());
         self.upsert_points.observe(points as f64);
         self.upsert_bytes.observe(bytes as f64);
     }
@@ -173,7 +241,9 @@ impl Metrics {
     /// A dead letter was confirmed; of a message nobody can read the points are not known.
     pub(crate) fn dead_letter(&self, cause: Cause, points: usize) {
         self.dead_letters.with_label_values(&[cause.as_str()]).inc();
-        self.points_dead_lettered.with_label_values(&[cause.as_str()]).inc_by(points as u64);
+        self.points_dead_lettered
+            .with_label_values(&[cause.as_str()])
+            .inc_by(points as u64);
     }
 
     pub(crate) fn message(&self, outcome: Outcome) {
@@ -188,7 +258,9 @@ impl Metrics {
 
     /// Clocks of two machines may differ: a negative lag counts as none.
     pub(crate) fn lag(&self, accepted_at_ms: i64) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         let accepted = Duration::from_millis(u64::try_from(accepted_at_ms).unwrap_or(0));
         self.lag.observe(now.saturating_sub(accepted).as_secs_f64());
     }
@@ -226,10 +298,18 @@ mod tests {
         metrics.upsert(1, 1, Duration::ZERO, &Ok(Applied::Completed));
         metrics.message(Outcome::Applied);
         metrics.dead_letter(Cause::Rejected, 1);
-        let mut names: Vec<_> = registry.gather().iter().map(|f| f.name().to_owned()).collect();
+        let mut names: Vec<_> = registry
+            .gather()
+            .iter()
+            .map(|f| f.name().to_owned())
+            .collect();
         names.sort();
         assert_eq!(names, METRIC_NAMES);
         let readme = include_str!("../README.md");
-        assert!(METRIC_NAMES.iter().all(|name| readme.contains(&format!("`{name}`"))));
+        assert!(
+            METRIC_NAMES
+                .iter()
+                .all(|name| readme.contains(&format!("`{name}`")))
+        );
     }
 }

@@ -133,7 +133,9 @@ impl Hasher for Identity {
 
     fn write(&mut self, bytes: &[u8]) {
         // Not reached: u64 keys come through write_u64.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| mix(hash, u64::from(*byte)));
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| mix(hash, u64::from(*byte)));
     }
 }
 

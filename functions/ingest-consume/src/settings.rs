@@ -29,7 +29,10 @@ impl Settings {
             consume: Config::load(&mut loader),
         };
         let no_broker = !loader.is_set("ALIOTH_AMQP_URL");
-        let mut problems = loader.finish().err().map_or_else(Vec::new, |error| error.problems);
+        let mut problems = loader
+            .finish()
+            .err()
+            .map_or_else(Vec::new, |error| error.problems);
         if no_broker {
             problems.push(Problem {
                 variable: "ALIOTH_AMQP_URL".to_owned(),

@@ -29,9 +29,13 @@ pub(crate) fn with_broken_point(collection: &str, ids: &[u64], broken: usize) ->
     let mark = "key-to-break";
     let ids: Vec<PointId> = ids.iter().copied().map(PointId::from).collect();
     let mut upsert = upsert(collection, &ids);
-    upsert.points[broken].payload.insert(mark.to_owned(), "value".into());
+    upsert.points[broken]
+        .payload
+        .insert(mark.to_owned(), "value".into());
     let mut bytes = upsert.encode_to_vec();
-    let at = bytes.windows(mark.len()).position(|window| window == mark.as_bytes());
+    let at = bytes
+        .windows(mark.len())
+        .position(|window| window == mark.as_bytes());
     bytes[at.expect("the key as it was written")] = 0xff;
     UpsertMessage::scan(bytes.into()).expect("sound at the surface")
 }

@@ -19,7 +19,10 @@ fn reason() -> String {
 }
 
 fn rejected(rejection: Rejection) -> Answer {
-    Err(UpsertError::Rejected { rejection, reason: reason() })
+    Err(UpsertError::Rejected {
+        rejection,
+        reason: reason(),
+    })
 }
 
 fn unavailable() -> Answer {
@@ -32,5 +35,8 @@ fn internal() -> Answer {
 
 /// Whether one of these numbers is among the points.
 fn has(upsert: &UpsertPoints, numbers: &[u64]) -> bool {
-    upsert.points.iter().any(|point| numbers.contains(&rig::number(point)))
+    upsert
+        .points
+        .iter()
+        .any(|point| numbers.contains(&rig::number(point)))
 }

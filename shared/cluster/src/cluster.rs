@@ -132,7 +132,9 @@ impl Cluster {
         let started = Instant::now();
         let answer = self.inner.nodes.call(limit, call).await;
         let answer = answer.map_err(|status| classify(&status));
-        self.inner.metrics.call(operation, started.elapsed(), &answer);
+        self.inner
+            .metrics
+            .call(operation, started.elapsed(), &answer);
         answer
     }
 
@@ -170,11 +172,15 @@ impl SchemaSource for Cluster {
                 None => SchemaLookup::Unavailable,
             },
             // Invalid: a name no collection can have.
-            Err(UpsertError::Rejected { rejection: Rejection::NotFound | Rejection::Invalid, .. }) => {
-                SchemaLookup::Missing
-            }
+            Err(UpsertError::Rejected {
+                rejection: Rejection::NotFound | Rejection::Invalid,
+                ..
+            }) => SchemaLookup::Missing,
             Err(
-                UpsertError::Rejected { rejection: Rejection::TooLarge, .. }
+                UpsertError::Rejected {
+                    rejection: Rejection::TooLarge,
+                    ..
+                }
                 | UpsertError::Unavailable { .. }
                 | UpsertError::Exhausted { .. }
                 | UpsertError::Denied { .. }

@@ -135,7 +135,10 @@ mod tests {
     #[test]
     fn every_problem_is_named_and_no_value_repeated() {
         let error = load(&[
-            ("ALIOTH_QDRANT_URL", "qdrant:6334,http://me:hunter2@a,http://a/b"),
+            (
+                "ALIOTH_QDRANT_URL",
+                "qdrant:6334,http://me:hunter2@a,http://a/b",
+            ),
             ("ALIOTH_QDRANT_API_KEY", "with\nnewline"),
             ("ALIOTH_QDRANT_TIMEOUT", "0s"),
             ("ALIOTH_QDRANT_SCHEMA_ENTRIES", "0"),
@@ -151,7 +154,10 @@ mod tests {
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }
-        assert!(!error.contains("hunter2") && !error.contains("newline"), "{error}");
+        assert!(
+            !error.contains("hunter2") && !error.contains("newline"),
+            "{error}"
+        );
     }
 
     #[test]

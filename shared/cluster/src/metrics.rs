@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, Result,
-};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, Result};
 
 use crate::answer::UpsertError;
 
@@ -17,7 +15,9 @@ pub const METRIC_NAMES: [&str; 4] = [
 ];
 
 /// 1 ms to 65 s: an upsert takes 10–100 ms, one behind a lagging optimizer up to the deadline.
-const DURATION_BUCKETS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.256, 1.024, 4.096, 16.384, 65.536];
+const DURATION_BUCKETS: [f64; 9] = [
+    0.001, 0.004, 0.016, 0.064, 0.256, 1.024, 4.096, 16.384, 65.536,
+];
 
 /// Metrics of one [`Cluster`](crate::Cluster). Clones share them.
 #[derive(Debug, Clone)]
@@ -61,7 +61,10 @@ impl ClusterMetrics {
             &["operation"],
         )?;
         let lookups = IntCounterVec::new(
-            Opts::new(METRIC_NAMES[2], "Schema lookups by where the answer came from."),
+            Opts::new(
+                METRIC_NAMES[2],
+                "Schema lookups by where the answer came from.",
+            ),
             &["source"],
         )?;
         let nodes_away = IntGauge::new(
@@ -126,12 +129,20 @@ mod tests {
         let metrics = ClusterMetrics::register(&registry).unwrap();
         metrics.call(Operation::Upsert, Duration::from_millis(1), &Ok(()));
         metrics.lookup(Lookup::Cached);
-        let mut names: Vec<_> = registry.gather().iter().map(|f| f.name().to_owned()).collect();
+        let mut names: Vec<_> = registry
+            .gather()
+            .iter()
+            .map(|f| f.name().to_owned())
+            .collect();
         let mut listed = METRIC_NAMES.to_vec();
         names.sort();
         listed.sort_unstable();
         assert_eq!(names, listed);
         let readme = include_str!("../README.md");
-        assert!(listed.iter().all(|name| readme.contains(&format!("`{name}`"))));
+        assert!(
+            listed
+                .iter()
+                .all(|name| readme.contains(&format!("`{name}`")))
+        );
     }
 }

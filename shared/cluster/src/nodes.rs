@@ -80,7 +80,9 @@ impl Nodes {
             match tokio::time::timeout_at(deadline, call(node.channel.clone())).await {
                 Err(_) => {
                     self.mark(node, false);
-                    return Err(Status::deadline_exceeded(format!("no answer within {limit:?}")));
+                    return Err(Status::deadline_exceeded(format!(
+                        "no answer within {limit:?}"
+                    )));
                 }
                 Ok(Err(status)) if is_transport(&status) => {
                     self.mark(node, false);
@@ -123,7 +125,9 @@ impl Node {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.away_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.away_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

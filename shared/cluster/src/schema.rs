@@ -14,13 +14,23 @@ pub(crate) fn schema(info: CollectionInfo) -> Option<CollectionSchema> {
             vectors.insert(String::new(), kind(&unnamed));
         }
         Some(vectors_config::Config::ParamsMap(named)) => {
-            vectors.extend(named.map.into_iter().map(|(name, params)| (name, kind(&params))));
+            vectors.extend(
+                named
+                    .map
+                    .into_iter()
+                    .map(|(name, params)| (name, kind(&params))),
+            );
         }
         // A collection of sparse vectors only, or of none.
         None => {}
     }
     if let Some(sparse) = params.sparse_vectors_config {
-        vectors.extend(sparse.map.into_keys().map(|name| (name, VectorKind::Sparse)));
+        vectors.extend(
+            sparse
+                .map
+                .into_keys()
+                .map(|name| (name, VectorKind::Sparse)),
+        );
     }
     Some(CollectionSchema { vectors })
 }

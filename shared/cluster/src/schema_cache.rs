@@ -186,7 +186,10 @@ impl SchemaCache {
         wanted: Wanted,
         arrived: Moment,
     ) -> Option<SchemaLookup> {
-        let known = state.entries.get(collection).and_then(|entry| entry.known.as_ref());
+        let known = state
+            .entries
+            .get(collection)
+            .and_then(|entry| entry.known.as_ref());
         if let Some(known) = known {
             let believed = wanted == Wanted::Believed && self.inner.times.believes(known);
             if believed || known.asked.event > arrived.event {
@@ -232,7 +235,14 @@ impl SchemaCache {
     }
 
     fn unanswered(&self, known: Option<&Known>, wanted: Wanted) -> SchemaLookup {
-        if let (Wanted::Believed, Some(Known { schema: Some(schema), .. })) = (wanted, known) {
+        if let (
+            Wanted::Believed,
+            Some(Known {
+                schema: Some(schema),
+                ..
+            }),
+        ) = (wanted, known)
+        {
             self.inner.metrics.lookup(Lookup::Stale);
             return SchemaLookup::Found(Arc::clone(schema));
         }
@@ -292,10 +302,12 @@ impl State {
         if !self.entries.contains_key(collection) {
             self.make_room(times);
         }
-        self.entries.entry(collection.into()).or_insert_with(|| Entry {
-            known: None,
-            turn: Arc::new(Semaphore::new(1)),
-        })
+        self.entries
+            .entry(collection.into())
+            .or_insert_with(|| Entry {
+                known: None,
+                turn: Arc::new(Semaphore::new(1)),
+            })
     }
 
     /// Made-up names go first; should real ones alone fill the cache, all are asked anew.
@@ -304,7 +316,10 @@ impl State {
             return;
         }
         self.entries.retain(|_, entry| {
-            entry.known.as_ref().is_some_and(|known| known.schema.is_some() && times.believes(known))
+            entry
+                .known
+                .as_ref()
+                .is_some_and(|known| known.schema.is_some() && times.believes(known))
         });
         // Half, so that this is not done again at the next name.
         if self.entries.len() > times.entries / 2 {

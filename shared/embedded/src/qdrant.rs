@@ -7,11 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use self::{
-    collection::Collection,
-    collections::Collections,
-    error::RequestError,
-};
+use self::{collection::Collection, collections::Collections, error::RequestError};
 
 mod access;
 mod collection;
@@ -45,7 +41,8 @@ pub(crate) struct Node {
 
 impl Node {
     fn new(collections: Collections) -> Self {
-        let threads = THREADS_PER_CORE * std::thread::available_parallelism().map_or(1, usize::from);
+        let threads =
+            THREADS_PER_CORE * std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             collections,
             reads: Semaphore::new(threads),

@@ -133,11 +133,16 @@ async fn metrics(State(state): State<AdminState>) -> Response {
 fn readiness_family(
     readiness: &Readiness,
 ) -> prometheus::Result<Vec<prometheus::proto::MetricFamily>> {
+    let states = readiness.states();
+    // A family without a metric in it is an error to the encoder.
+    if states.is_empty() {
+        return Ok(Vec::new());
+    }
     let gauge = IntGaugeVec::new(
         Opts::new("alioth_ready", "1 while the condition of readiness holds."),
         &["condition"],
     )?;
-    for (name, holds) in readiness.states() {
+    for (name, holds) in states {
         gauge.with_label_values(&[name]).set(i64::from(holds));
     }
     Ok(prometheus::core::Collector::collect(&gauge))

@@ -4,6 +4,9 @@ use alioth_config::Section;
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
+/// lapin logs what a broker returns to it whole, vectors and payloads included.
+const RETURNED_MESSAGES_OFF: &str = "lapin::returned_messages=off";
+
 /// How much is logged, and how it looks.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -67,7 +70,13 @@ pub enum TelemetryError {
 /// # Errors
 /// `Filter`, and `Install` when called twice.
 pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.level).map_err(TelemetryError::Filter)?;
+    let filter = EnvFilter::try_new(&config.level)
+        .map_err(TelemetryError::Filter)?
+        .add_directive(
+            RETURNED_MESSAGES_OFF
+                .parse()
+                .map_err(TelemetryError::Filter)?,
+        );
     let lines = match config.format {
         LogFormat::Json => fmt::layer()
             .json()

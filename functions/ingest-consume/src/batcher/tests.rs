@@ -42,12 +42,15 @@ impl Bench {
     }
 
     fn next_but(&mut self, load: Load, stalled: &str) -> Option<Vec<u64>> {
-        let merge = self.batcher.next_merge(self.now, load, &self.order, |name| name == stalled)?;
+        let merge = self
+            .batcher
+            .next_merge(self.now, load, &self.order, |name| name == stalled)?;
         Some(merge.iter().map(|waiting| waiting.ticket.0).collect())
     }
 
     fn settle(&mut self, ticket: u64) {
-        self.order.leave(Ticket(ticket), Some(&self.messages[ticket as usize]));
+        self.order
+            .leave(Ticket(ticket), Some(&self.messages[ticket as usize]));
     }
 }
 
@@ -65,7 +68,10 @@ fn while_busy_a_message_lingers_for_company() {
     let mut bench = Bench::new(LIMITS);
     bench.push(message("a", &[1]));
     assert_eq!(bench.next(Load::Busy), None);
-    assert_eq!(bench.batcher.next_due(bench.now), Some(bench.now + LIMITS.linger));
+    assert_eq!(
+        bench.batcher.next_due(bench.now),
+        Some(bench.now + LIMITS.linger)
+    );
     bench.push(message("a", &[2]));
     bench.now += LIMITS.linger;
     assert_eq!(bench.next(Load::Busy), Some(vec![0, 1]));
@@ -86,7 +92,10 @@ fn a_full_merge_goes_at_once_and_takes_no_more_than_fit() {
 #[test]
 fn bytes_fill_a_merge_too() {
     let one = message("a", &[1]).point_bytes();
-    let mut bench = Bench::new(MergeLimits { bytes: 2 * one, ..LIMITS });
+    let mut bench = Bench::new(MergeLimits {
+        bytes: 2 * one,
+        ..LIMITS
+    });
     for id in 1..4 {
         bench.push(message("a", &[id]));
     }
@@ -117,7 +126,10 @@ fn collections_and_options_do_not_mix_and_take_turns() {
 fn one_busy_collection_does_not_starve_another() {
     let mut bench = Bench::new(LIMITS);
     for round in 0..4 {
-        bench.push(message("a", &(round * 10..round * 10 + 10).collect::<Vec<_>>()));
+        bench.push(message(
+            "a",
+            &(round * 10..round * 10 + 10).collect::<Vec<_>>(),
+        ));
     }
     bench.push(message("b", &(0..10).collect::<Vec<_>>()));
     assert_eq!(bench.next(Load::Busy), Some(vec![0]));
@@ -186,7 +198,12 @@ fn what_is_taken_out_comes_in_order_of_arrival() {
     for (collection, id) in [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("b", 5)] {
         bench.push(message(collection, &[id]));
     }
-    let tickets: Vec<u64> = bench.batcher.take_all().iter().map(|w| w.ticket.0).collect();
+    let tickets: Vec<u64> = bench
+        .batcher
+        .take_all()
+        .iter()
+        .map(|w| w.ticket.0)
+        .collect();
     assert_eq!(tickets, [0, 1, 2, 3, 4]);
     assert_eq!(bench.batcher.len(), 0);
 }

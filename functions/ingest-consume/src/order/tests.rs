@@ -41,7 +41,10 @@ fn uuids_are_ids_like_numbers() {
     let uuid = "550e8400-e29b-41d4-a716-446655440000";
     let upper = uuid.to_uppercase();
     let (first, _) = order.enter(&message_with("a", &[uuid.into()]));
-    assert_eq!(order.enter(&message_with("a", &[upper.as_str().into()])).1, [first]);
+    assert_eq!(
+        order.enter(&message_with("a", &[upper.as_str().into()])).1,
+        [first]
+    );
 }
 
 #[test]

@@ -32,15 +32,27 @@ async fn an_outage_of_ten_minutes_loses_nothing_and_makes_few_calls() {
         false => Ok(Applied::Completed),
     });
     for id in 0..50 {
-        rig.put(["films", "books", "music"][id as usize % 3], vec![point(id, 1)]);
+        rig.put(
+            ["films", "books", "music"][id as usize % 3],
+            vec![point(id, 1)],
+        );
     }
     rig.run_dry().await;
     let waited = back_at.elapsed();
-    assert!(waited <= Duration::from_secs(11), "noticed after {waited:?}");
-    let applied: usize = ["films", "books", "music"].iter().map(|name| rig.applied(name).len()).sum();
+    assert!(
+        waited <= Duration::from_secs(11),
+        "noticed after {waited:?}"
+    );
+    let applied: usize = ["films", "books", "music"]
+        .iter()
+        .map(|name| rig.applied(name).len())
+        .sum();
     assert_eq!((applied, rig.dead().len()), (50, 0));
     let failed = rig.metric("alioth_consume_upserts_total", "unavailable");
-    assert!((60.0..150.0).contains(&failed), "{failed} calls in ten minutes");
+    assert!(
+        (60.0..150.0).contains(&failed),
+        "{failed} calls in ten minutes"
+    );
     assert_eq!(rig.metric("alioth_consume_breaker_state", ""), 0.0);
 }
 
@@ -52,7 +64,10 @@ async fn while_qdrant_is_away_no_more_is_taken_than_the_prefetch() {
         rig.put("films", vec![point(id, 1)]);
     }
     rig.start();
-    wait_until(DEADLINE, || async { rig.metric("alioth_consume_breaker_state", "") == 2.0 }).await;
+    wait_until(DEADLINE, || async {
+        rig.metric("alioth_consume_breaker_state", "") == 2.0
+    })
+    .await;
     assert_eq!(rig.metric("alioth_consume_held_messages", ""), 8.0);
     rig.qdrant.answer_by(|_| Ok(Applied::Completed));
     rig.wait_dry().await;

@@ -46,8 +46,14 @@ async fn the_steps_come_in_their_order() {
     let events = rig.broker.events();
     let position = |event: &Event| events.iter().position(|known| known == event);
     let cancelled = position(&Event::Cancelled).unwrap();
-    let last_requeue = events.iter().rposition(|event| matches!(event, Event::Requeued(_))).unwrap();
-    let settled = events.iter().rposition(|event| matches!(event, Event::Acked(_))).unwrap();
+    let last_requeue = events
+        .iter()
+        .rposition(|event| matches!(event, Event::Requeued(_)))
+        .unwrap();
+    let settled = events
+        .iter()
+        .rposition(|event| matches!(event, Event::Acked(_)))
+        .unwrap();
     assert!(cancelled < last_requeue && last_requeue < settled);
     assert_eq!(position(&Event::Closed), Some(events.len() - 1));
 }
@@ -72,10 +78,17 @@ async fn what_waits_for_qdrant_goes_back_at_once() {
         rig.put("films", vec![point(id, 1)]);
     }
     rig.start();
-    wait_until(DEADLINE, || async { rig.metric("alioth_consume_breaker_state", "") == 2.0 }).await;
+    wait_until(DEADLINE, || async {
+        rig.metric("alioth_consume_breaker_state", "") == 2.0
+    })
+    .await;
     let started = Instant::now();
     rig.stop().await.unwrap();
-    assert!(started.elapsed() <= Duration::from_millis(10), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() <= Duration::from_millis(10),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(rig.broker.requeued().len(), 20);
 }
 
@@ -87,7 +100,10 @@ async fn what_waits_for_a_dead_letter_goes_back_unacknowledged() {
     rig.start();
     wait_until(DEADLINE, || async { *lock(&rig.broker.dead_publishes) > 0 }).await;
     rig.stop().await.unwrap();
-    assert_eq!((rig.broker.acked(), rig.broker.requeued()), (vec![], vec![0]));
+    assert_eq!(
+        (rig.broker.acked(), rig.broker.requeued()),
+        (vec![], vec![0])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +116,9 @@ async fn a_missed_deadline_is_an_error_that_counts_what_was_cut_off() {
     let started = Instant::now();
     let error = slow.stop().await.unwrap_err();
     assert!(started.elapsed() >= Duration::from_secs(25));
-    let RunError::Drain(missed) = &error else { panic!("{error}") };
+    let RunError::Drain(missed) = &error else {
+        panic!("{error}")
+    };
     assert_eq!(missed.in_flight, 1);
     assert!(missed.to_string().contains("25s"), "{missed}");
 }

@@ -16,7 +16,10 @@ async fn many_small_writes_become_few_upserts() {
     assert_eq!(rig.applied("films").len(), 2_000);
     let upserts = rig.metric("alioth_consume_upserts_total", "");
     assert!(upserts <= 50.0, "{upserts}");
-    assert_eq!(rig.metric("alioth_consume_points_applied_total", ""), 2_000.0);
+    assert_eq!(
+        rig.metric("alioth_consume_points_applied_total", ""),
+        2_000.0
+    );
     assert_eq!(rig.metric("alioth_consume_merge_messages", ""), upserts);
 }
 

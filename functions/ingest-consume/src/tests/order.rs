@@ -16,7 +16,10 @@ async fn of_an_id_twice_in_a_merge_the_later_write_wins() {
     let mut rig = Rig::sound();
     rig.put("films", vec![point(9, 0)]);
     for version in 1..=5 {
-        rig.put("films", vec![point(1, version), point(10 + version as u64, 0)]);
+        rig.put(
+            "films",
+            vec![point(1, version), point(10 + version as u64, 0)],
+        );
     }
     rig.run_dry().await;
     assert_eq!(rig.applied("films")[&1], 5);
@@ -42,7 +45,10 @@ async fn a_write_waits_for_an_earlier_one_of_its_id_that_is_retried() {
     assert_eq!(rig.applied("films")[&1], 2);
     let calls = lock(&rig.qdrant.calls);
     let first_of_second = calls.iter().position(|(_, upsert)| {
-        upsert.points.iter().any(|point| version(point) == 2 && has(upsert, &[1]))
+        upsert
+            .points
+            .iter()
+            .any(|point| version(point) == 2 && has(upsert, &[1]))
     });
     assert_eq!(first_of_second, Some(calls.len() - 1));
 }
@@ -78,7 +84,13 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 
 /// Every id's last version, and the versions of bad ids, by collection.
 async fn run(trouble: Trouble) -> (BTreeMap<(String, u64), i64>, Rig) {
-    let Trouble { messages, bad, answers, takes_ms, in_flight } = trouble;
+    let Trouble {
+        messages,
+        bad,
+        answers,
+        takes_ms,
+        in_flight,
+    } = trouble;
     let mut answers = answers.into_iter();
     let rejects = bad.clone();
     let mut rig = Rig::new(move |upsert| match answers.next() {

@@ -1,9 +1,6 @@
 //! Bad points, bad messages, and where they go.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::Ordering,
-};
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use alioth_cluster::{Applied, Rejection};
 use alioth_testkit::wait_until;
@@ -43,8 +40,14 @@ async fn poison_point_is_dead_lettered_and_its_batch_applied() {
     assert_eq!(headers["alioth-dead-point-ids"], "42");
     assert_eq!(headers["alioth-accepted-at-ms"], "1");
     assert!(rig.qdrant.calls() <= 15, "{} upserts", rig.qdrant.calls());
-    assert_eq!(rig.metric("alioth_consume_points_dead_lettered_total", "rejected"), 1.0);
-    assert_eq!(rig.metric("alioth_consume_messages_total", "partly_applied"), 1.0);
+    assert_eq!(
+        rig.metric("alioth_consume_points_dead_lettered_total", "rejected"),
+        1.0
+    );
+    assert_eq!(
+        rig.metric("alioth_consume_messages_total", "partly_applied"),
+        1.0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +78,10 @@ async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     rig.broker.dead_queue_is_full.store(true, Ordering::SeqCst);
     rig.put("films", numbered(0..3));
     rig.start();
-    wait_until(DEADLINE, || async { *lock(&rig.broker.dead_publishes) >= 5 }).await;
+    wait_until(DEADLINE, || async {
+        *lock(&rig.broker.dead_publishes) >= 5
+    })
+    .await;
     assert_eq!(rig.broker.events(), []);
     rig.broker.dead_queue_is_full.store(false, Ordering::SeqCst);
     rig.wait_dry().await;
@@ -98,12 +104,22 @@ async fn messages_nobody_can_read_are_dead_lettered_whole() {
     rig.put("films", numbered(10..12));
     rig.run_dry().await;
     assert_eq!(rig.applied("films").len(), 2);
-    let bodies: Vec<_> = lock(&rig.broker.dead).iter().map(|letter| letter.body.clone()).collect();
+    let bodies: Vec<_> = lock(&rig.broker.dead)
+        .iter()
+        .map(|letter| letter.body.clone())
+        .collect();
     assert!(bodies.contains(&unknown.body) && bodies.contains(&garbage.body));
-    let causes: Vec<String> = rig.dead().into_iter().map(|(_, h)| h["alioth-dead-cause"].clone()).collect();
+    let causes: Vec<String> = rig
+        .dead()
+        .into_iter()
+        .map(|(_, h)| h["alioth-dead-cause"].clone())
+        .collect();
     let count = |cause: &str| causes.iter().filter(|known| *known == cause).count();
     assert_eq!((count("unknown_type"), count("undecodable")), (2, 1));
-    assert_eq!(rig.metric("alioth_consume_messages_total", "dead_lettered"), 3.0);
+    assert_eq!(
+        rig.metric("alioth_consume_messages_total", "dead_lettered"),
+        3.0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,9 +136,19 @@ async fn a_missing_collection_is_not_bisected() {
     let dead = rig.dead();
     let counts: Vec<usize> = dead.iter().map(|(ids, _)| ids.len()).collect();
     assert_eq!(counts, [1_000, 100]);
-    assert!(dead.iter().all(|(_, headers)| headers["alioth-dead-code"] == "not_found"));
-    assert!(dead.iter().all(|(_, headers)| headers["alioth-dead-cause"] == "missing_collection"));
-    assert!(rig.qdrant.calls() <= 1 + 2 * 2, "{} upserts", rig.qdrant.calls());
+    assert!(
+        dead.iter()
+            .all(|(_, headers)| headers["alioth-dead-code"] == "not_found")
+    );
+    assert!(
+        dead.iter()
+            .all(|(_, headers)| headers["alioth-dead-cause"] == "missing_collection")
+    );
+    assert!(
+        rig.qdrant.calls() <= 1 + 2 * 2,
+        "{} upserts",
+        rig.qdrant.calls()
+    );
 }
 
 #[tokio::test(start_paused = true)]

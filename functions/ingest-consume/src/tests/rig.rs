@@ -20,11 +20,7 @@ use alioth_testkit::wait_until;
 use prometheus::Registry;
 use prost::Message;
 use qdrant_client::qdrant::{PointStruct, UpsertPoints, point_id::PointIdOptions, value::Kind};
-use tokio::{
-    sync::Notify,
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Config, RunError, applier::Upserts, run_with};
@@ -42,14 +38,22 @@ pub(crate) fn point(id: u64, version: i64) -> PointStruct {
 }
 
 pub(crate) fn version(point: &PointStruct) -> i64 {
-    match point.payload.get("version").and_then(|value| value.kind.as_ref()) {
+    match point
+        .payload
+        .get("version")
+        .and_then(|value| value.kind.as_ref())
+    {
         Some(Kind::IntegerValue(version)) => *version,
         other => panic!("no version: {other:?}"),
     }
 }
 
 pub(crate) fn number(point: &PointStruct) -> u64 {
-    match point.id.as_ref().and_then(|id| id.point_id_options.as_ref()) {
+    match point
+        .id
+        .as_ref()
+        .and_then(|id| id.point_id_options.as_ref())
+    {
         Some(PointIdOptions::Num(number)) => *number,
         other => panic!("no number: {other:?}"),
     }
@@ -88,7 +92,9 @@ impl Upserts for FakeQdrant {
         let bytes = body.pieces.concat();
         // A broken point is the server's to notice, as in life.
         let Ok(upsert) = UpsertPoints::decode(&bytes[..]) else {
-            return Err(UpsertError::Internal { reason: "failed to decode".to_owned() });
+            return Err(UpsertError::Internal {
+                reason: "failed to decode".to_owned(),
+            });
         };
         lock(&self.calls).push((Instant::now(), upsert.clone()));
         let takes = *lock(&self.takes);
@@ -97,7 +103,10 @@ impl Upserts for FakeQdrant {
         if answer.is_ok() {
             let mut points = lock(&self.points);
             for point in &upsert.points {
-                points.insert((upsert.collection_name.clone(), number(point)), version(point));
+                points.insert(
+                    (upsert.collection_name.clone(), number(point)),
+                    version(point),
+                );
             }
         }
         answer
@@ -171,12 +180,28 @@ impl FakeBroker {
 
     pub(crate) fn acked(&self) -> Vec<u64> {
         let acked = self.events().into_iter();
-        acked.filter_map(|event| if let Event::Acked(id) = event { Some(id) } else { None }).collect()
+        acked
+            .filter_map(|event| {
+                if let Event::Acked(id) = event {
+                    Some(id)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     pub(crate) fn requeued(&self) -> Vec<u64> {
         let events = self.events().into_iter();
-        events.filter_map(|event| if let Event::Requeued(id) = event { Some(id) } else { None }).collect()
+        events
+            .filter_map(|event| {
+                if let Event::Requeued(id) = event {
+                    Some(id)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 }
 
@@ -244,11 +269,17 @@ struct FakePublisher(Arc<FakeBroker>);
 
 #[async_trait::async_trait]
 impl Publisher for FakePublisher {
-    async fn publish(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> Result<(), PublishError> {
+    async fn publish(
+        &self,
+        queue: Queue,
+        messages: Vec<OutgoingMessage>,
+    ) -> Result<(), PublishError> {
         assert_eq!(queue, Queue::IngestDead);
         *lock(&self.0.dead_publishes) += 1;
         if self.0.dead_queue_is_full.load(Ordering::SeqCst) {
-            return Err(PublishError::QueueFull { queue: queue.name().to_owned() });
+            return Err(PublishError::QueueFull {
+                queue: queue.name().to_owned(),
+            });
         }
         lock(&self.0.dead).extend(messages);
         lock(&self.0.events).push(Event::DeadLettered);
@@ -274,11 +305,17 @@ impl Broker for Handle {
 
     async fn consume(&self, _: Queue, prefetch: u16) -> Result<Box<dyn Consumer>, ConsumeError> {
         let broker = Arc::clone(&self.0);
-        Ok(Box::new(FakeConsumer { broker, prefetch: usize::from(prefetch) }))
+        Ok(Box::new(FakeConsumer {
+            broker,
+            prefetch: usize::from(prefetch),
+        }))
     }
 
     async fn depth(&self, _: Queue) -> Result<QueueDepth, ConsumeError> {
-        Ok(QueueDepth { ready: 0, unsettled: None })
+        Ok(QueueDepth {
+            ready: 0,
+            unsettled: None,
+        })
     }
 
     async fn close(&self) {}
@@ -369,7 +406,10 @@ impl Rig {
             .map(|letter| {
                 let upsert = UpsertPoints::decode(letter.body.clone()).unwrap_or_default();
                 let ids = upsert.points.iter().map(number).collect();
-                let headers = letter.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+                let headers = letter
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.clone(), text(value)));
                 (ids, headers.collect())
             })
             .collect()

@@ -51,11 +51,17 @@ async fn poison_point_is_dead_lettered_and_its_batch_applied(queues: Queues) {
     assert_eq!(letter.headers["alioth-dead-point-ids"], "666");
     assert_eq!(letter.headers["alioth-dead-points"], "1");
     assert_eq!(letter.headers["alioth-dead-code"], "invalid_argument");
-    assert!(letter.headers["alioth-dead-reason"].contains("dim"), "{letter:?}");
+    assert!(
+        letter.headers["alioth-dead-reason"].contains("dim"),
+        "{letter:?}"
+    );
     assert!(letter.headers.contains_key("alioth-accepted-at-ms"));
     assert_eq!(letter.message_id, "write-1");
     let upsert = letter.upsert.as_ref().expect("an upsert");
-    assert_eq!((upsert.collection_name.as_str(), upsert.points.len()), (films.as_str(), 1));
+    assert_eq!(
+        (upsert.collection_name.as_str(), upsert.points.len()),
+        (films.as_str(), 1)
+    );
     running.stop().await;
     assert_eq!(queues.ready(Queue::Ingest).await, 0);
 }
@@ -69,10 +75,20 @@ async fn messages_nobody_can_read_are_dead_lettered(queues: Queues) {
     unknown.kind = "qdrant.NoSuchThing".to_owned();
     let mut json = message(&films, vec![point(2, 1)]);
     json.content_type = "application/json".to_owned();
-    queues.publish(vec![garbage, unknown, json, message(&films, vec![point(3, 1)])]).await;
+    queues
+        .publish(vec![
+            garbage,
+            unknown,
+            json,
+            message(&films, vec![point(3, 1)]),
+        ])
+        .await;
     let running = Running::start(&queues, &qdrant.grpc_url());
     let letters = queues.dead_letters(3).await;
-    let mut causes: Vec<_> = letters.iter().map(|l| l.headers["alioth-dead-cause"].as_str()).collect();
+    let mut causes: Vec<_> = letters
+        .iter()
+        .map(|l| l.headers["alioth-dead-cause"].as_str())
+        .collect();
     causes.sort_unstable();
     assert_eq!(causes, ["undecodable", "unknown_type", "unknown_type"]);
     running.wait_applied(1).await;
@@ -86,15 +102,29 @@ async fn writes_to_an_unknown_collection_are_dead_lettered(queues: Queues) {
     let films = collection(&qdrant).await;
     let gone = unique_collection("gone");
     let many = (0..500).map(|id| point(id, 1)).collect();
-    queues.publish(vec![message(&gone, many), message(&films, vec![point(1, 1)])]).await;
+    queues
+        .publish(vec![
+            message(&gone, many),
+            message(&films, vec![point(1, 1)]),
+        ])
+        .await;
     let running = Running::start(&queues, &qdrant.grpc_url());
     let letters = queues.dead_letters(1).await;
-    assert_eq!(letters[0].headers["alioth-dead-cause"], "missing_collection");
+    assert_eq!(
+        letters[0].headers["alioth-dead-cause"],
+        "missing_collection"
+    );
     assert_eq!(letters[0].headers["alioth-dead-points"], "500");
-    assert_eq!(letters[0].upsert.as_ref().map(|upsert| upsert.points.len()), Some(500));
+    assert_eq!(
+        letters[0].upsert.as_ref().map(|upsert| upsert.points.len()),
+        Some(500)
+    );
     running.wait_applied(1).await;
     let rejected = running.metric("alioth_consume_upserts_total", "rejected");
-    assert!(rejected <= 2.0, "{rejected} upserts for one missing collection");
+    assert!(
+        rejected <= 2.0,
+        "{rejected} upserts for one missing collection"
+    );
     running.stop().await;
 }
 
@@ -102,7 +132,8 @@ async fn of_an_id_written_twice_the_later_write_wins(queues: Queues) {
     let qdrant = Qdrant::start().await;
     let films = collection(&qdrant).await;
     // Eight ids written again and again, in upserts small enough that several are in flight.
-    let writes = (0..400).map(|n| message(&films, vec![point(n % 8, n as i64), point(1_000 + n, 0)]));
+    let writes =
+        (0..400).map(|n| message(&films, vec![point(n % 8, n as i64), point(1_000 + n, 0)]));
     queues.publish(writes.collect()).await;
     let mut config = quick();
     config.consume.upsert_points = 10;
@@ -131,11 +162,17 @@ async fn many_small_writes_become_few_upserts(queues: Queues) {
 async fn a_dead_letter_can_be_published_again(queues: Queues) {
     let qdrant = Qdrant::start().await;
     let books = unique_collection("books");
-    queues.publish(vec![message(&books, vec![point(1, 1), point(2, 1)])]).await;
+    queues
+        .publish(vec![message(&books, vec![point(1, 1), point(2, 1)])])
+        .await;
     let running = Running::start(&queues, &qdrant.grpc_url());
     let letters = queues.dead_letters(1).await;
     let films = collection(&qdrant).await;
-    let mut upsert = letters.into_iter().next().and_then(|l| l.upsert).expect("an upsert");
+    let mut upsert = letters
+        .into_iter()
+        .next()
+        .and_then(|l| l.upsert)
+        .expect("an upsert");
     upsert.collection_name = films.clone();
     queues.publish(vec![message(&films, upsert.points)]).await;
     wait_until(DEADLINE, || async { count(&qdrant, &films).await == 2 }).await;

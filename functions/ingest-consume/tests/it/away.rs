@@ -22,21 +22,43 @@ async fn qdrant_away_for_thirty_seconds_loses_nothing_and_nothing_spins() {
     let mut config = quick();
     config.consume.retry_max.0 = Duration::from_secs(2);
     let running = Running::start_with(&queues, config, &qdrant(&server.grpc_url()));
-    queues.publish((0..100).map(|id| message(&films, vec![point(id, 1)])).collect()).await;
+    queues
+        .publish(
+            (0..100)
+                .map(|id| message(&films, vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
     running.wait_applied(100).await;
 
     server.stop().await;
     let stopped = Instant::now();
-    queues.publish((100..600).map(|id| message(&films, vec![point(id, 1)])).collect()).await;
-    wait_until(DEADLINE, || async { running.metric("alioth_consume_breaker_state", "") == 2.0 }).await;
-    wait_until(DEADLINE, || async { stopped.elapsed() >= Duration::from_secs(30) }).await;
+    queues
+        .publish(
+            (100..600)
+                .map(|id| message(&films, vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
+    wait_until(DEADLINE, || async {
+        running.metric("alioth_consume_breaker_state", "") == 2.0
+    })
+    .await;
+    wait_until(DEADLINE, || async {
+        stopped.elapsed() >= Duration::from_secs(30)
+    })
+    .await;
     let tries = running.metric("alioth_consume_upserts_total", "unavailable");
     assert!((10.0..80.0).contains(&tries), "{tries} tries in 30 s");
 
     server.start_again().await;
     let back = Instant::now();
     running.wait_applied(600).await;
-    assert!(back.elapsed() < Duration::from_secs(10), "noticed after {:?}", back.elapsed());
+    assert!(
+        back.elapsed() < Duration::from_secs(10),
+        "noticed after {:?}",
+        back.elapsed()
+    );
     assert_eq!(count(&server, &films).await, 600);
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);
@@ -46,14 +68,26 @@ async fn qdrant_away_for_thirty_seconds_loses_nothing_and_nothing_spins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_not_ready_until_it_works_and_dead_letters_nothing() {
     let queues = Queues::rabbitmq().await;
-    let keys = |full: &str| Keys { full: Some(full.to_owned()), read_only: None };
+    let keys = |full: &str| Keys {
+        full: Some(full.to_owned()),
+        read_only: None,
+    };
     let right = Qdrant::start_with_keys(keys("right")).await;
     let films = collection(&right).await;
     let mut config = qdrant(&right.grpc_url());
     config.api_key = Secret::from("wrong");
     let running = Running::start_with(&queues, quick(), &config);
-    queues.publish((0..50).map(|id| message(&films, vec![point(id, 1)])).collect()).await;
-    wait_until(DEADLINE, || async { running.metric("alioth_consume_upserts_total", "denied") >= 5.0 }).await;
+    queues
+        .publish(
+            (0..50)
+                .map(|id| message(&films, vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
+    wait_until(DEADLINE, || async {
+        running.metric("alioth_consume_upserts_total", "denied") >= 5.0
+    })
+    .await;
     assert_eq!(running.readiness.unready(), ["qdrant-access"]);
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);
@@ -69,10 +103,16 @@ async fn a_wrong_key_is_not_ready_until_it_works_and_dead_letters_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_mended_at_the_server_is_ready_again() {
     let queues = Queues::rabbitmq().await;
-    let server = Scripted::start(|_| Answer::Status(Code::PermissionDenied, "forbidden", vec![])).await;
+    let server =
+        Scripted::start(|_| Answer::Status(Code::PermissionDenied, "forbidden", vec![])).await;
     let running = Running::start(&queues, &server.url);
-    queues.publish(vec![message("films", vec![point(1, 1)])]).await;
-    wait_until(DEADLINE, || async { running.readiness.unready() == ["qdrant-access"] }).await;
+    queues
+        .publish(vec![message("films", vec![point(1, 1)])])
+        .await;
+    wait_until(DEADLINE, || async {
+        running.readiness.unready() == ["qdrant-access"]
+    })
+    .await;
     server.answer_by(|_| Answer::Applied(UpdateStatus::Completed));
     running.wait_applied(1).await;
     wait_until(DEADLINE, || async { running.readiness.is_ready() }).await;
@@ -84,18 +124,36 @@ async fn a_key_that_is_mended_at_the_server_is_ready_again() {
 async fn a_rate_limit_is_waited_for_as_long_as_it_says() {
     let queues = Queues::rabbitmq().await;
     let server = Scripted::start(|_| {
-        Answer::Status(Code::ResourceExhausted, "write rate", vec![("retry-after", "2")])
+        Answer::Status(
+            Code::ResourceExhausted,
+            "write rate",
+            vec![("retry-after", "2")],
+        )
     })
     .await;
     let running = Running::start(&queues, &server.url);
-    queues.publish((0..20).map(|id| message("films", vec![point(id, 1)])).collect()).await;
+    queues
+        .publish(
+            (0..20)
+                .map(|id| message("films", vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
     wait_until(DEADLINE, || async { !server.arrived().is_empty() }).await;
     let limited = Instant::now();
     server.answer_by(|_| Answer::Applied(UpdateStatus::Completed));
     running.wait_applied(20).await;
-    assert!(limited.elapsed() >= Duration::from_millis(1_900), "{:?}", limited.elapsed());
+    assert!(
+        limited.elapsed() >= Duration::from_millis(1_900),
+        "{:?}",
+        limited.elapsed()
+    );
     // What was in flight, and each of those once more.
-    assert!(server.arrived().len() <= 10, "{} upserts", server.arrived().len());
+    assert!(
+        server.arrived().len() <= 10,
+        "{} upserts",
+        server.arrived().len()
+    );
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);
 }
@@ -109,7 +167,13 @@ async fn upserts_in_flight_are_as_many_as_configured() {
     config.consume.upserts_in_flight = 3;
     config.consume.upsert_points = 1;
     let running = Running::start_with(&queues, config, &qdrant(&server.url));
-    queues.publish((0..20).map(|id| message("films", vec![point(id, 1)])).collect()).await;
+    queues
+        .publish(
+            (0..20)
+                .map(|id| message("films", vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
     wait_until(DEADLINE, || async { server.most_in_flight() == 3 }).await;
     server.hold(false);
     running.wait_applied(20).await;
@@ -139,12 +203,17 @@ async fn while_the_dead_letter_queue_is_full_the_original_stays() {
         published += 1;
         let dead = || running.metric("alioth_consume_dead_letters_total", "");
         let failed = || running.metric("alioth_consume_dead_letter_failures_total", "");
-        wait_until(DEADLINE, || async { dead() == published as f64 || failed() > 0.0 }).await;
+        wait_until(DEADLINE, || async {
+            dead() == published as f64 || failed() > 0.0
+        })
+        .await;
     }
     let acknowledged = running.metric("alioth_consume_messages_total", "dead_lettered");
     assert!(acknowledged < published as f64);
     // The rest is not held up.
-    queues.publish(vec![message(&films, vec![point(1, 1)])]).await;
+    queues
+        .publish(vec![message(&films, vec![point(1, 1)])])
+        .await;
     running.wait_applied(1).await;
 
     let letters = queues.dead_letters(published as usize).await;

@@ -18,13 +18,25 @@ async fn loaded(more: &[(&str, &str)]) -> (Queues, Scripted, Process) {
     let queues = Queues::rabbitmq().await;
     let server = Scripted::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
     server.hold(true);
-    let mut settings = vec![("ALIOTH_UPSERTS_IN_FLIGHT", "1"), ("ALIOTH_UPSERT_POINTS", "1")];
+    let mut settings = vec![
+        ("ALIOTH_UPSERTS_IN_FLIGHT", "1"),
+        ("ALIOTH_UPSERT_POINTS", "1"),
+    ];
     settings.extend_from_slice(more);
     let process = Process::start(&queues, &server.url, &settings);
     process.wait_ready().await;
-    queues.publish((0..20).map(|id| message("films", vec![point(id, 1)])).collect()).await;
+    queues
+        .publish(
+            (0..20)
+                .map(|id| message("films", vec![point(id, 1)]))
+                .collect(),
+        )
+        .await;
     let held = || process.metric("alioth_consume_held_messages");
-    wait_until(DEADLINE, || async { held().await == 20.0 && !server.arrived().is_empty() }).await;
+    wait_until(DEADLINE, || async {
+        held().await == 20.0 && !server.arrived().is_empty()
+    })
+    .await;
     (queues, server, process)
 }
 
@@ -32,7 +44,10 @@ async fn loaded(more: &[(&str, &str)]) -> (Queues, Scripted, Process) {
 async fn step_1_it_is_not_ready_and_still_alive() {
     let (_queues, server, mut process) = loaded(&[]).await;
     process.signal("TERM").await;
-    wait_until(DEADLINE, || async { process.status("/readyz").await == Some(503) }).await;
+    wait_until(DEADLINE, || async {
+        process.status("/readyz").await == Some(503)
+    })
+    .await;
     assert_eq!(process.status("/livez").await, Some(200));
     server.hold(false);
     assert_eq!(process.wait().await.code(), Some(0));
@@ -42,10 +57,18 @@ async fn step_1_it_is_not_ready_and_still_alive() {
 async fn step_2_the_subscription_is_cancelled() {
     let (queues, server, mut process) = loaded(&[]).await;
     process.signal("TERM").await;
-    wait_until(DEADLINE, || async { process.log().contains("cancelled the subscription") }).await;
+    wait_until(DEADLINE, || async {
+        process.log().contains("cancelled the subscription")
+    })
+    .await;
     // What is published now stays in the queue.
-    wait_until(DEADLINE, || async { queues.ready(Queue::Ingest).await == 19 }).await;
-    queues.publish(vec![message("films", vec![point(100, 1)])]).await;
+    wait_until(DEADLINE, || async {
+        queues.ready(Queue::Ingest).await == 19
+    })
+    .await;
+    queues
+        .publish(vec![message("films", vec![point(100, 1)])])
+        .await;
     assert_eq!(queues.ready(Queue::Ingest).await, 20);
     server.hold(false);
     assert_eq!(process.wait().await.code(), Some(0));
@@ -56,7 +79,10 @@ async fn step_2_the_subscription_is_cancelled() {
 async fn step_3_what_has_not_started_goes_back_while_the_rest_is_in_flight() {
     let (queues, server, mut process) = loaded(&[]).await;
     process.signal("TERM").await;
-    wait_until(DEADLINE, || async { queues.ready(Queue::Ingest).await == 19 }).await;
+    wait_until(DEADLINE, || async {
+        queues.ready(Queue::Ingest).await == 19
+    })
+    .await;
     assert_eq!(process.status("/livez").await, Some(200));
     server.hold(false);
     assert_eq!(process.wait().await.code(), Some(0));
@@ -66,7 +92,10 @@ async fn step_3_what_has_not_started_goes_back_while_the_rest_is_in_flight() {
 async fn step_4_what_is_in_flight_is_waited_for_and_settled() {
     let (queues, server, mut process) = loaded(&[]).await;
     process.signal("TERM").await;
-    wait_until(DEADLINE, || async { queues.ready(Queue::Ingest).await == 19 }).await;
+    wait_until(DEADLINE, || async {
+        queues.ready(Queue::Ingest).await == 19
+    })
+    .await;
     server.hold(false);
     assert_eq!(process.wait().await.code(), Some(0));
     // The twentieth was acknowledged: with the connection gone it would be back otherwise.
@@ -89,7 +118,10 @@ async fn step_5_the_steps_are_logged_in_their_order() {
         "drain: closed the channel and connection",
     ];
     let positions: Vec<_> = steps.iter().map(|step| log.find(step)).collect();
-    assert!(positions.iter().all(Option::is_some) && positions.is_sorted(), "{positions:?} {log}");
+    assert!(
+        positions.iter().all(Option::is_some) && positions.is_sorted(),
+        "{positions:?} {log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,11 +130,21 @@ async fn a_missed_deadline_says_so_and_exits_non_zero_and_loses_nothing() {
     let started = Instant::now();
     process.signal("TERM").await;
     let status = process.wait().await;
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(status.code(), Some(1));
     let log = process.log();
-    assert!(log.contains("drain missed its deadline of 300ms with 1 upserts"), "{log}");
-    wait_until(DEADLINE, || async { queues.ready(Queue::Ingest).await == 20 }).await;
+    assert!(
+        log.contains("drain missed its deadline of 300ms with 1 upserts"),
+        "{log}"
+    );
+    wait_until(DEADLINE, || async {
+        queues.ready(Queue::Ingest).await == 20
+    })
+    .await;
     drop(server);
 }
 
@@ -114,5 +156,9 @@ async fn an_idle_consumer_is_gone_at_once() {
     let started = Instant::now();
     process.signal("TERM").await;
     assert_eq!(process.wait().await.code(), Some(0));
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
 }

@@ -28,7 +28,10 @@ async fn survives(outage: impl AsyncFn(&RabbitMq)) {
         outage(&rabbitmq).await;
     };
     tokio::join!(publishing, meanwhile);
-    wait_until(DEADLINE, || async { count(&qdrant, &films).await == WRITES }).await;
+    wait_until(DEADLINE, || async {
+        count(&qdrant, &films).await == WRITES
+    })
+    .await;
     wait_until(DEADLINE, || async { running.readiness.is_ready() }).await;
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);

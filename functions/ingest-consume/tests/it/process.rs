@@ -75,21 +75,32 @@ impl Process {
     }
 
     pub(crate) async fn wait_ready(&self) {
-        wait_until(DEADLINE, || async { self.status("/readyz").await == Some(200) }).await;
+        wait_until(DEADLINE, || async {
+            self.status("/readyz").await == Some(200)
+        })
+        .await;
     }
 
     /// The sum of a metric's samples.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let Some((_, body)) = self.get("/metrics").await else { return 0.0 };
+        let Some((_, body)) = self.get("/metrics").await else {
+            return 0.0;
+        };
         let lines = body.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']))
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with([' ', '{']))
         });
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
     }
 
     pub(crate) async fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status().await;
+        let sent = Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .await;
         assert!(sent.expect("kill").success());
     }
 
@@ -111,7 +122,12 @@ async fn bad_configuration_names_every_problem_and_exits_64() {
         .expect("the binary");
     assert_eq!(output.status.code(), Some(64));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    for name in ["ALIOTH_PREFETCH", "ALIOTH_QDRANT_URL", "ALIOTH_LINGRE", "ALIOTH_AMQP_URL"] {
+    for name in [
+        "ALIOTH_PREFETCH",
+        "ALIOTH_QDRANT_URL",
+        "ALIOTH_LINGRE",
+        "ALIOTH_AMQP_URL",
+    ] {
         assert!(said.contains(name), "{name} in {said}");
     }
 }
@@ -123,7 +139,11 @@ async fn it_is_ready_soon_after_its_start() {
     let mut process = Process::start(&queues, "http://127.0.0.1:1", &[]);
     process.wait_ready().await;
     // 100 ms when optimised and alone; here neither.
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(process.status("/livez").await, Some(200));
     process.signal("TERM").await;
     assert_eq!(process.wait().await.code(), Some(0));
@@ -134,7 +154,10 @@ async fn without_a_broker_it_is_alive_and_not_ready() {
     let mut queues = Queues::embedded().await;
     queues.amqp.url = "amqp://guest:guest@127.0.0.1:1/%2f".into();
     let mut process = Process::start(&queues, "http://127.0.0.1:1", &[]);
-    wait_until(DEADLINE, || async { process.status("/livez").await == Some(200) }).await;
+    wait_until(DEADLINE, || async {
+        process.status("/livez").await == Some(200)
+    })
+    .await;
     assert_eq!(process.status("/readyz").await, Some(503));
     process.signal("TERM").await;
     assert_eq!(process.wait().await.code(), Some(0));
@@ -147,7 +170,8 @@ async fn nothing_is_lost_when_processes_end_by(signal: &str) {
     let queues = Queues::rabbitmq().await;
     let qdrant = Qdrant::start().await;
     let films = collection(&qdrant).await;
-    let writes = (0..WRITES).map(|id| message(&films, vec![point(2 * id, 1), point(2 * id + 1, 1)]));
+    let writes =
+        (0..WRITES).map(|id| message(&films, vec![point(2 * id, 1), point(2 * id + 1, 1)]));
     queues.publish(writes.collect()).await;
     for _ in 0..ROUNDS {
         let settings = [("ALIOTH_UPSERT_POINTS", "20"), ("ALIOTH_PREFETCH", "64")];
@@ -156,10 +180,18 @@ async fn nothing_is_lost_when_processes_end_by(signal: &str) {
         wait_until(DEADLINE, || async { applied().await > 100.0 }).await;
         process.signal(signal).await;
         let status = process.wait().await;
-        assert_eq!(status.success(), signal == "TERM", "{status} {}", process.log());
+        assert_eq!(
+            status.success(),
+            signal == "TERM",
+            "{status} {}",
+            process.log()
+        );
     }
     let process = Process::start(&queues, &qdrant.grpc_url(), &[]);
-    wait_until(DEADLINE, || async { count(&qdrant, &films).await == 2 * WRITES }).await;
+    wait_until(DEADLINE, || async {
+        count(&qdrant, &films).await == 2 * WRITES
+    })
+    .await;
     let held = || process.metric("alioth_consume_held_messages");
     wait_until(DEADLINE, || async { held().await == 0.0 }).await;
     assert_eq!(queues.ready(alioth_broker::Queue::Ingest).await, 0);

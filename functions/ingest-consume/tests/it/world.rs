@@ -36,7 +36,11 @@ pub(crate) const SIZE: u64 = 4;
 /// A queue prefix nobody else uses.
 pub(crate) fn unique_prefix() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("consume-{}-{}.", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "consume-{}-{}.",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// The queue, and all that is needed to reach it again.
@@ -91,7 +95,10 @@ impl Queues {
     pub(crate) async fn publish(&self, messages: Vec<OutgoingMessage>) {
         let publisher = self.broker.publisher();
         wait_until(DEADLINE, || async {
-            publisher.publish(Queue::Ingest, messages.clone()).await.is_ok()
+            publisher
+                .publish(Queue::Ingest, messages.clone())
+                .await
+                .is_ok()
         })
         .await;
     }
@@ -102,7 +109,11 @@ impl Queues {
 
     /// Takes this many dead letters.
     pub(crate) async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
-        let mut consumer = self.broker.consume(Queue::IngestDead, 1_000).await.expect("a consumer");
+        let mut consumer = self
+            .broker
+            .consume(Queue::IngestDead, 1_000)
+            .await
+            .expect("a consumer");
         let mut letters = Vec::new();
         while letters.len() < count {
             let next = tokio::time::timeout(DEADLINE, consumer.next()).await;
@@ -111,7 +122,10 @@ impl Queues {
                 HeaderValue::Text(text) => text.clone(),
                 HeaderValue::Int(int) => int.to_string(),
             };
-            let headers = delivery.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+            let headers = delivery
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value)));
             letters.push(DeadLetter {
                 headers: headers.collect(),
                 message_id: delivery.message_id.clone(),
@@ -143,13 +157,18 @@ pub(crate) fn message(collection: &str, points: Vec<PointStruct>) -> OutgoingMes
         points,
         ..Default::default()
     };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970");
     OutgoingMessage {
         body: upsert.encode_to_vec().into(),
         content_type: "application/x-protobuf".to_owned(),
         kind: "qdrant.UpsertPoints".to_owned(),
         message_id: "write-1".to_owned(),
-        headers: vec![("alioth-accepted-at-ms".to_owned(), HeaderValue::Int(now.as_millis() as i64))],
+        headers: vec![(
+            "alioth-accepted-at-ms".to_owned(),
+            HeaderValue::Int(now.as_millis() as i64),
+        )],
     }
 }
 
@@ -158,7 +177,11 @@ pub(crate) async fn collection(qdrant: &Qdrant) -> String {
     let name = unique_collection("films");
     let request = CreateCollectionBuilder::new(&name)
         .vectors_config(VectorParamsBuilder::new(SIZE, Distance::Cosine));
-    qdrant.client().create_collection(request).await.expect("a new collection");
+    qdrant
+        .client()
+        .create_collection(request)
+        .await
+        .expect("a new collection");
     name
 }
 
@@ -171,7 +194,11 @@ pub(crate) async fn count(qdrant: &Qdrant, collection: &str) -> u64 {
 /// The version of a point that is there.
 pub(crate) async fn version(qdrant: &Qdrant, collection: &str, id: u64) -> Option<i64> {
     let request = GetPointsBuilder::new(collection, vec![id.into()]).with_payload(true);
-    let response = qdrant.client().get_points(request).await.expect("an answer");
+    let response = qdrant
+        .client()
+        .get_points(request)
+        .await
+        .expect("an answer");
     let point = response.result.into_iter().next()?;
     match point.payload.get("version")?.kind {
         Some(Kind::IntegerValue(version)) => Some(version),
@@ -219,7 +246,8 @@ impl Running {
         let of = metrics.iter().filter(|metric| {
             label.is_empty() || metric.get_label().iter().any(|pair| pair.value() == label)
         });
-        of.map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value()).sum()
+        of.map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
+            .sum()
     }
 
     /// Waits until so many points are in Qdrant, by the consumer's own count.
@@ -236,7 +264,10 @@ impl Running {
 
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        self.task.await.expect("no panic").expect("an orderly drain");
+        self.task
+            .await
+            .expect("no panic")
+            .expect("an orderly drain");
     }
 }
 

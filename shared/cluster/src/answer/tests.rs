@@ -32,7 +32,9 @@ fn every_code_has_its_row() {
 #[test]
 fn a_rate_limit_tells_when_to_come_back() {
     let mut status = Status::resource_exhausted("slow down");
-    status.metadata_mut().insert("retry-after", "7".parse().unwrap());
+    status
+        .metadata_mut()
+        .insert("retry-after", "7".parse().unwrap());
     assert_eq!(
         classify(&status),
         UpsertError::Exhausted {
@@ -46,7 +48,9 @@ fn a_rate_limit_tells_when_to_come_back() {
 #[test]
 fn a_quota_is_told_from_a_rate_limit() {
     let mut status = Status::resource_exhausted("disk is full");
-    status.metadata_mut().insert(QUOTA_KEY, "1".parse().unwrap());
+    status
+        .metadata_mut()
+        .insert(QUOTA_KEY, "1".parse().unwrap());
     assert_eq!(
         classify(&status),
         UpsertError::Exhausted {
@@ -61,11 +65,16 @@ fn a_quota_is_told_from_a_rate_limit() {
 fn an_unreadable_retry_after_is_none() {
     for bad in ["-1", "soon", "1.5", ""] {
         let mut status = Status::resource_exhausted("x");
-        status.metadata_mut().insert("retry-after", bad.parse().unwrap());
+        status
+            .metadata_mut()
+            .insert("retry-after", bad.parse().unwrap());
         assert!(
             matches!(
                 classify(&status),
-                UpsertError::Exhausted { retry_after: None, .. }
+                UpsertError::Exhausted {
+                    retry_after: None,
+                    ..
+                }
             ),
             "{bad}"
         );

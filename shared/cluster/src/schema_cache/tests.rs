@@ -52,7 +52,10 @@ fn cache(answer: SchemaLookup) -> (SchemaCache, Arc<Stand>) {
         answer: watch::channel(answer).0,
     });
     let metrics = ClusterMetrics::register(&Registry::new()).unwrap();
-    (SchemaCache::with_source(stand.clone(), TIMES, metrics), stand)
+    (
+        SchemaCache::with_source(stand.clone(), TIMES, metrics),
+        stand,
+    )
 }
 
 async fn advance(ms: u64) {
@@ -76,7 +79,12 @@ async fn many(cache: &SchemaCache, refresh: bool) -> Vec<SchemaLookup> {
 #[tokio::test(start_paused = true)]
 async fn one_question_answers_all_who_ask_at_once() {
     let (cache, stand) = cache(found());
-    assert!(many(&cache, false).await.iter().all(|answer| *answer == found()));
+    assert!(
+        many(&cache, false)
+            .await
+            .iter()
+            .all(|answer| *answer == found())
+    );
     assert_eq!(stand.asked(), 1);
 }
 
@@ -150,8 +158,18 @@ async fn an_absent_qdrant_is_asked_one_question_a_pause() {
             let cache = cache.clone();
             tasks.spawn(async move { cache.get(&format!("c{name}")).await });
         }
-        assert!(tasks.join_all().await.iter().all(|a| *a == SchemaLookup::Unavailable));
-        assert!(stand.asked() <= 1 + second + 1, "{} after {second}", stand.asked());
+        assert!(
+            tasks
+                .join_all()
+                .await
+                .iter()
+                .all(|a| *a == SchemaLookup::Unavailable)
+        );
+        assert!(
+            stand.asked() <= 1 + second + 1,
+            "{} after {second}",
+            stand.asked()
+        );
         advance(1_000).await;
     }
     assert_eq!(stand.most_under_way.load(Ordering::SeqCst), 1);

@@ -17,7 +17,11 @@ async fn sound() -> Scripted {
 }
 
 fn address(server: &Scripted) -> std::net::SocketAddr {
-    server.url.trim_start_matches("http://").parse().expect("an address")
+    server
+        .url
+        .trim_start_matches("http://")
+        .parse()
+        .expect("an address")
 }
 
 fn one_point() -> alioth_points::UpsertBody {
@@ -45,7 +49,10 @@ async fn a_cut_connection_is_unavailable_and_the_next_call_finds_its_way_again()
         assert!(matches!(error, UpsertError::Unavailable { .. }), "{error}");
     }
     proxy.set(Fault::Pass).await;
-    wait_until(DEADLINE, || async { cluster.upsert(one_point()).await.is_ok() }).await;
+    wait_until(DEADLINE, || async {
+        cluster.upsert(one_point()).await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -72,7 +79,11 @@ async fn a_black_hole_ends_at_the_deadline() {
     let before = Instant::now();
     let error = cluster.upsert(one_point()).await.unwrap_err();
     assert!(matches!(error, UpsertError::Unavailable { .. }), "{error}");
-    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        before.elapsed()
+    );
 }
 
 #[tokio::test]

@@ -44,7 +44,8 @@ fn point(id: u64, vector: Vec<f32>) -> PointStruct {
 }
 
 fn body(upsert: UpsertPoints) -> UpsertBody {
-    let message = UpsertMessage::scan(upsert.encode_to_vec().into()).expect("what was just encoded");
+    let message =
+        UpsertMessage::scan(upsert.encode_to_vec().into()).expect("what was just encoded");
     merge(&[&message])
 }
 
@@ -59,5 +60,9 @@ fn points(collection: &str, points: Vec<PointStruct>) -> UpsertBody {
 async fn create(qdrant: &Qdrant, collection: &str, size: u64) {
     let request = CreateCollectionBuilder::new(collection)
         .vectors_config(VectorParamsBuilder::new(size, Distance::Cosine));
-    qdrant.client().create_collection(request).await.expect("a new collection");
+    qdrant
+        .client()
+        .create_collection(request)
+        .await
+        .expect("a new collection");
 }

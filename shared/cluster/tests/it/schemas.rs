@@ -30,7 +30,10 @@ async fn an_unnamed_vector_is_found_under_the_empty_name() {
     let films = unique_collection("films");
     create(&qdrant, &films, 4).await;
     let found = vectors(cache(&qdrant).get(&films).await);
-    assert_eq!(found, BTreeMap::from([(String::new(), VectorKind::Dense { size: 4 })]));
+    assert_eq!(
+        found,
+        BTreeMap::from([(String::new(), VectorKind::Dense { size: 4 })])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +47,9 @@ async fn named_multi_and_sparse_vectors_are_found() {
     named.add_named_vector_params("tokens", tokens);
     let mut sparse = SparseVectorsConfigBuilder::default();
     sparse.add_named_vector_params("terms", SparseVectorParamsBuilder::default());
-    let request = CreateCollectionBuilder::new(&films).vectors_config(named).sparse_vectors_config(sparse);
+    let request = CreateCollectionBuilder::new(&films)
+        .vectors_config(named)
+        .sparse_vectors_config(sparse);
     qdrant.client().create_collection(request).await.unwrap();
     assert_eq!(
         vectors(cache(&qdrant).get(&films).await),
@@ -72,7 +77,11 @@ async fn a_collection_made_a_moment_ago_is_found_by_a_refresh() {
 async fn a_name_no_collection_can_have_is_missing() {
     let qdrant = Qdrant::start().await;
     for name in ["", "a/b", "\u{1}"] {
-        assert_eq!(cache(&qdrant).get(name).await, SchemaLookup::Missing, "{name:?}");
+        assert_eq!(
+            cache(&qdrant).get(name).await,
+            SchemaLookup::Missing,
+            "{name:?}"
+        );
     }
 }
 
@@ -82,7 +91,10 @@ async fn an_alias_is_the_collection_it_stands_for() {
     let films = unique_collection("films");
     let alias = unique_collection("alias");
     create(&qdrant, &films, 4).await;
-    let made = qdrant.client().create_alias(CreateAliasBuilder::new(&films, &alias)).await;
+    let made = qdrant
+        .client()
+        .create_alias(CreateAliasBuilder::new(&films, &alias))
+        .await;
     match made {
         Ok(_) => assert_eq!(vectors(cache(&qdrant).get(&alias).await).len(), 1),
         // The embedded node has no aliases.

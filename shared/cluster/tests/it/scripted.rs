@@ -19,7 +19,7 @@ use axum::{
 use http_body_util::{BodyExt as _, Full};
 use prost::Message;
 use qdrant_client::qdrant::{PointsOperationResponse, UpdateResult, UpdateStatus, UpsertPoints};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tonic::Code;
 
 /// One upsert as it arrived.
@@ -60,6 +60,7 @@ struct Shared {
     arrived: Mutex<Vec<Arrived>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
+    held: watch::Sender<bool>,
 }
 
 impl Scripted {
@@ -70,6 +71,7 @@ impl Scripted {
             arrived: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
+            held: watch::Sender::new(false),
         });
         let router = Router::new()
             .route("/qdrant.Points/Upsert", post(upsert))
@@ -77,7 +79,9 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the port it listens on");
         let task = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("serves until aborted");
+            axum::serve(listener, router)
+                .await
+                .expect("serves until aborted");
         });
         Self {
             url: format!("http://{address}"),
@@ -90,6 +94,12 @@ impl Scripted {
     #[allow(dead_code, reason = "this file serves two test crates")]
     pub(crate) fn answer_by(&self, script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) {
         *lock(&self.shared.script) = Box::new(script);
+    }
+
+    /// Keeps upserts that have arrived, and those to come, waiting for their answers, or lets them go.
+    #[allow(dead_code, reason = "this file serves two test crates")]
+    pub(crate) fn hold(&self, held: bool) {
+        self.shared.held.send_replace(held);
     }
 
     /// Every upsert so far.
@@ -110,7 +120,11 @@ impl Drop for Scripted {
     }
 }
 
-async fn upsert(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn upsert(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
     let Some(Ok(upsert)) = body.get(5..).map(UpsertPoints::decode) else {
         return status(Code::Internal, "failed to decode Protobuf message", &[]);
     };
@@ -123,6 +137,8 @@ async fn upsert(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     };
     let answer = (lock(&shared.script))(&arrived);
     lock(&shared.arrived).push(arrived);
+    // The server is dropped only with its tests.
+    let _ = shared.held.subscribe().wait_for(|held| !held).await;
     let response = respond(answer).await;
     shared.in_flight.fetch_sub(1, Ordering::SeqCst);
     response
@@ -132,8 +148,14 @@ fn respond(answer: Answer) -> impl Future<Output = Response<Body>> {
     async move {
         match answer {
             Answer::Applied(applied) => {
-                let result = UpdateResult { operation_id: Some(1), status: applied.into() };
-                let response = PointsOperationResponse { result: Some(result), ..Default::default() };
+                let result = UpdateResult {
+                    operation_id: Some(1),
+                    status: applied.into(),
+                };
+                let response = PointsOperationResponse {
+                    result: Some(result),
+                    ..Default::default()
+                };
                 success(response.encode_to_vec())
             }
             Answer::Status(code, message, metadata) => status(code, message, &metadata),
@@ -149,14 +171,21 @@ fn respond(answer: Answer) -> impl Future<Output = Response<Body>> {
     }
 }
 
-fn status(code: Code, message: &'static str, metadata: &[(&'static str, &'static str)]) -> Response<Body> {
+fn status(
+    code: Code,
+    message: &'static str,
+    metadata: &[(&'static str, &'static str)],
+) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/grpc"));
     headers.insert("grpc-status", HeaderValue::from(code as i32));
     headers.insert("grpc-message", HeaderValue::from_static(message));
     for (name, value) in metadata {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     response
 }
@@ -165,7 +194,8 @@ fn success(message: Vec<u8>) -> Response<Body> {
     let mut framed = vec![0];
     framed.extend_from_slice(&(message.len() as u32).to_be_bytes());
     framed.extend_from_slice(&message);
-    let trailers: HashMap<String, String> = HashMap::from([("grpc-status".to_owned(), "0".to_owned())]);
+    let trailers: HashMap<String, String> =
+        HashMap::from([("grpc-status".to_owned(), "0".to_owned())]);
     let trailers = HeaderMap::try_from(&trailers).expect("good trailers");
     let body = Full::new(Bytes::from(framed)).with_trailers(std::future::ready(Some(Ok(trailers))));
     let mut response = Response::new(Body::new(body));

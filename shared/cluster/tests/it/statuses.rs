@@ -14,7 +14,9 @@ use crate::{
 
 async fn answer_to(answer: Answer) -> Result<Applied, UpsertError> {
     let server = Scripted::start(move |_| answer.clone()).await;
-    cluster(&server.url).upsert(points("films", vec![point(1, vec![1.0])])).await
+    cluster(&server.url)
+        .upsert(points("films", vec![point(1, vec![1.0])]))
+        .await
 }
 
 #[tokio::test]
@@ -43,7 +45,11 @@ async fn an_answer_without_a_status_is_no_success() {
 
 #[tokio::test]
 async fn statuses_come_through_with_their_message_and_metadata() {
-    let limited = Answer::Status(Code::ResourceExhausted, "slow down", vec![("retry-after", "3")]);
+    let limited = Answer::Status(
+        Code::ResourceExhausted,
+        "slow down",
+        vec![("retry-after", "3")],
+    );
     assert_eq!(
         answer_to(limited).await,
         Err(UpsertError::Exhausted {
@@ -55,7 +61,11 @@ async fn statuses_come_through_with_their_message_and_metadata() {
     let full = vec![("qdrant-insufficient-storage", "1")];
     assert_eq!(
         answer_to(Answer::Status(Code::ResourceExhausted, "disk", full)).await,
-        Err(UpsertError::Exhausted { reason: "disk".to_owned(), retry_after: None, quota: true })
+        Err(UpsertError::Exhausted {
+            reason: "disk".to_owned(),
+            retry_after: None,
+            quota: true
+        })
     );
     let too_long = Answer::Status(Code::OutOfRange, "message length too large", vec![]);
     assert_eq!(
@@ -71,11 +81,17 @@ async fn statuses_come_through_with_their_message_and_metadata() {
 async fn a_proxy_between_is_told_from_qdrant() {
     for code in [502, 503, 504, 429] {
         let error = answer_to(Answer::Http(code)).await.unwrap_err();
-        assert!(matches!(error, UpsertError::Unavailable { .. }), "{code}: {error}");
+        assert!(
+            matches!(error, UpsertError::Unavailable { .. }),
+            "{code}: {error}"
+        );
     }
     for code in [401, 403, 404] {
         let error = answer_to(Answer::Http(code)).await.unwrap_err();
-        assert!(matches!(error, UpsertError::Denied { .. }), "{code}: {error}");
+        assert!(
+            matches!(error, UpsertError::Denied { .. }),
+            "{code}: {error}"
+        );
     }
 }
 
@@ -84,7 +100,10 @@ async fn silence_ends_at_the_deadline() {
     let server = Scripted::start(|_| Answer::Silence).await;
     let mut config = config(std::slice::from_ref(&server.url));
     config.timeout = Span(Duration::from_millis(50));
-    let error = cluster_with(&config).upsert(points("films", vec![point(1, vec![1.0])])).await.unwrap_err();
+    let error = cluster_with(&config)
+        .upsert(points("films", vec![point(1, vec![1.0])]))
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "unavailable: no answer within 50ms");
 }
 
@@ -94,8 +113,13 @@ async fn points_arrive_as_they_were_sent_with_wait_and_key() {
     let mut config = config(std::slice::from_ref(&server.url));
     config.api_key = Secret::from("hunter2");
     // Short points that are gathered, and long ones that are not.
-    let sent: Vec<_> = (0..500).map(|id| point(id, vec![id as f32; 1 + 40 * (id as usize % 50)])).collect();
-    cluster_with(&config).upsert(points("films", sent.clone())).await.unwrap();
+    let sent: Vec<_> = (0..500)
+        .map(|id| point(id, vec![id as f32; 1 + 40 * (id as usize % 50)]))
+        .collect();
+    cluster_with(&config)
+        .upsert(points("films", sent.clone()))
+        .await
+        .unwrap();
     let arrived = server.arrived();
     assert_eq!(arrived.len(), 1);
     assert_eq!(arrived[0].upsert.points, sent);

@@ -14,9 +14,8 @@ use std::{
 
 use qdrant_edge::{
     ConditionalInsertOperation, CreateIndex, EdgeShard, FieldIndexOperations, Filter, JsonPath,
-    OperationResult, PayloadFieldSchema,
-    PointId, PointInsertOperations, PointOperations, PointStructPersisted, Record, ScrollRequest,
-    ShardInfo, UpdateMode, UpdateOperation,
+    OperationResult, PayloadFieldSchema, PointId, PointInsertOperations, PointOperations,
+    PointStructPersisted, Record, ScrollRequest, ShardInfo, UpdateMode, UpdateOperation,
 };
 use tokio::sync::Notify;
 
@@ -96,7 +95,11 @@ impl Collection {
         let shard = EdgeShard::new(&shard_directory, config.edge())?;
         let log = UpdateLog::open(&directory.join(LOG_FILE), |_| ())?;
         let descriptor = Descriptor { name, config };
-        write_whole(&directory, CONFIG_FILE, &serde_json::to_vec_pretty(&descriptor)?)?;
+        write_whole(
+            &directory,
+            CONFIG_FILE,
+            &serde_json::to_vec_pretty(&descriptor)?,
+        )?;
         Ok(Self::new(directory, descriptor, shard, log))
     }
 
@@ -119,7 +122,11 @@ impl Collection {
             }
         })?;
         if replayed > 0 {
-            tracing::info!(collection = descriptor.name, replayed, "replayed the update log");
+            tracing::info!(
+                collection = descriptor.name,
+                replayed,
+                "replayed the update log"
+            );
             shard.flush();
             log.clear()?;
         }

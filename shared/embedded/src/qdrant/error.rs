@@ -109,7 +109,9 @@ impl RequestError {
     /// The status of a REST answer.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
-            Self::WrongInput(_) | Self::BadRequest(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::WrongInput(_) | Self::BadRequest(_) | Self::Malformed(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::CollectionExists(_) => StatusCode::CONFLICT,
             Self::CollectionMissing(_) | Self::PointMissing(_) => StatusCode::NOT_FOUND,
@@ -121,10 +123,9 @@ impl RequestError {
 
     fn grpc_code(&self) -> Code {
         match self {
-            Self::WrongInput(_)
-            | Self::BadRequest(_)
-            | Self::Malformed(_)
-            | Self::Invalid(_) => Code::InvalidArgument,
+            Self::WrongInput(_) | Self::BadRequest(_) | Self::Malformed(_) | Self::Invalid(_) => {
+                Code::InvalidArgument
+            }
             Self::CollectionExists(_) => Code::AlreadyExists,
             Self::CollectionMissing(_) | Self::PointMissing(_) => Code::NotFound,
             Self::Forbidden(_) => Code::PermissionDenied,
@@ -143,12 +144,12 @@ impl From<RequestError> for Status {
 impl From<OperationError> for RequestError {
     fn from(error: OperationError) -> Self {
         match error {
-            OperationError::WrongSparse => Self::WrongInput(
-                "Conversion between sparse and regular vectors failed".to_owned(),
-            ),
-            OperationError::WrongMulti => Self::WrongInput(
-                "Conversion between multi and regular vectors failed".to_owned(),
-            ),
+            OperationError::WrongSparse => {
+                Self::WrongInput("Conversion between sparse and regular vectors failed".to_owned())
+            }
+            OperationError::WrongMulti => {
+                Self::WrongInput("Conversion between multi and regular vectors failed".to_owned())
+            }
             OperationError::PointIdError { missed_point_id } => {
                 Self::PointMissing(format!("No point with id {missed_point_id} found"))
             }

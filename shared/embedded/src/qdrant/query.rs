@@ -88,22 +88,32 @@ impl Example {
         let id = match self {
             Self::Id(id) => id,
             Self::Dense(vector) => {
-                collection.schema().check(using, VectorRef::Dense(&vector))?;
+                collection
+                    .schema()
+                    .check(using, VectorRef::Dense(&vector))?;
                 return Ok(VectorInternal::Dense(vector));
             }
             Self::Multi(vectors) => {
-                collection.schema().check(using, VectorRef::Multi(&vectors))?;
+                collection
+                    .schema()
+                    .check(using, VectorRef::Multi(&vectors))?;
                 let multi = TypedMultiDenseVector::try_from_matrix(vectors)?;
                 return Ok(VectorInternal::MultiDense(multi));
             }
             Self::Sparse(vector) => {
-                collection.schema().check(using, VectorRef::Sparse(&vector))?;
+                collection
+                    .schema()
+                    .check(using, VectorRef::Sparse(&vector))?;
                 return Ok(VectorInternal::Sparse(vector));
             }
         };
         let selected = WithVector::Selector(vec![using.to_owned()]);
         let found = collection.read(|shard| {
-            shard.retrieve(&[id], Some(WithPayloadInterface::Bool(false)), Some(selected))
+            shard.retrieve(
+                &[id],
+                Some(WithPayloadInterface::Bool(false)),
+                Some(selected),
+            )
         })?;
         let Some(point) = found.first() else {
             return Err(RequestError::PointMissing(format!(

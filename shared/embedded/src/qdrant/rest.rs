@@ -56,8 +56,14 @@ fn router(node: Arc<Node>, keys: Keys) -> Router {
                 .delete(collections::delete),
         )
         .route("/collections/{collection}/exists", get(collections::exists))
-        .route("/collections/{collection}/cluster", get(collections::cluster))
-        .route("/collections/{collection}/index", put(collections::create_index))
+        .route(
+            "/collections/{collection}/cluster",
+            get(collections::cluster),
+        )
+        .route(
+            "/collections/{collection}/index",
+            put(collections::create_index),
+        )
         .route(
             "/collections/{collection}/index/{field}",
             delete(collections::delete_index),
@@ -67,10 +73,22 @@ fn router(node: Arc<Node>, keys: Keys) -> Router {
             put(points::upsert).post(points::retrieve),
         )
         .route("/collections/{collection}/points/{id}", get(points::get))
-        .route("/collections/{collection}/points/delete", post(points::delete))
-        .route("/collections/{collection}/points/scroll", post(points::scroll))
-        .route("/collections/{collection}/points/count", post(points::count))
-        .route("/collections/{collection}/points/query", post(points::query))
+        .route(
+            "/collections/{collection}/points/delete",
+            post(points::delete),
+        )
+        .route(
+            "/collections/{collection}/points/scroll",
+            post(points::scroll),
+        )
+        .route(
+            "/collections/{collection}/points/count",
+            post(points::count),
+        )
+        .route(
+            "/collections/{collection}/points/query",
+            post(points::query),
+        )
         .route(
             "/collections/{collection}/points/query/batch",
             post(points::query_batch),

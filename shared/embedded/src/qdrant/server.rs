@@ -82,7 +82,9 @@ impl EmbeddedNode {
                 let _runtime = runtime.enter();
                 Collections::open(&data_dir, storage, tracker)
             };
-            tokio::task::spawn_blocking(open).await.map_err(panicked)??
+            tokio::task::spawn_blocking(open)
+                .await
+                .map_err(panicked)??
         };
         let node = Arc::new(Node::new(collections));
         let keys = Keys {
@@ -92,7 +94,12 @@ impl EmbeddedNode {
 
         let token = token.child_token();
         let mut servers = JoinSet::new();
-        servers.spawn(grpc::serve(grpc, Arc::clone(&node), keys.clone(), token.clone()));
+        servers.spawn(grpc::serve(
+            grpc,
+            Arc::clone(&node),
+            keys.clone(),
+            token.clone(),
+        ));
         servers.spawn(rest::serve(rest, Arc::clone(&node), keys, token.clone()));
         let ending = Ending {
             token: token.clone(),

@@ -42,7 +42,9 @@ async fn a_collection_exists_from_create_to_delete() -> Outcome {
 async fn a_deleted_collection_comes_back_empty() -> Outcome {
     let plain = Plain::new(4, Distance::Dot).await?;
     for round in 1..=3 {
-        plain.upsert(vec![point(round, numbered(round, 4), no_payload())]).await?;
+        plain
+            .upsert(vec![point(round, numbered(round, 4), no_payload())])
+            .await?;
         assert_eq!(plain.count().await?, 1);
         plain.client.delete_collection(&plain.collection).await?;
         let vectors = VectorParamsBuilder::new(4, Distance::Dot);
@@ -56,7 +58,11 @@ async fn a_deleted_collection_comes_back_empty() -> Outcome {
 #[tokio::test]
 async fn a_fresh_collection_is_green_and_empty_with_qdrants_defaults() -> Outcome {
     let plain = Plain::new(4, Distance::Euclid).await?;
-    let answer = plain.client.collection_info(&plain.collection).await?.result;
+    let answer = plain
+        .client
+        .collection_info(&plain.collection)
+        .await?
+        .result;
     let info = answer.expect("information of the collection");
     assert_eq!(info.status(), CollectionStatus::Green);
     assert_eq!(info.points_count, Some(0));
@@ -100,7 +106,9 @@ async fn every_kind_of_vector_is_described_as_it_was_created() -> Outcome {
     let index = SparseIndexConfigBuilder::default().on_disk(true);
     sparse.add_named_vector_params(
         "words",
-        SparseVectorParamsBuilder::default().index(index).modifier(Modifier::Idf),
+        SparseVectorParamsBuilder::default()
+            .index(index)
+            .modifier(Modifier::Idf),
     );
     let create = CreateCollectionBuilder::new(&name)
         .vectors_config(vectors)
@@ -150,8 +158,15 @@ async fn every_kind_of_vector_is_described_as_it_was_created() -> Outcome {
     assert_eq!(config["hnsw_config"]["ef_construct"], 64);
     assert_eq!(config["optimizer_config"]["indexing_threshold"], 5000);
 
-    let info = client.collection_info(&name).await?.result.expect("information");
-    let params = info.config.and_then(|config| config.params).expect("parameters");
+    let info = client
+        .collection_info(&name)
+        .await?
+        .result
+        .expect("information");
+    let params = info
+        .config
+        .and_then(|config| config.params)
+        .expect("parameters");
     let vectors = params.vectors_config.and_then(|vectors| vectors.config);
     let Some(Config::ParamsMap(vectors)) = vectors else {
         panic!("not named vectors: {vectors:?}");
@@ -172,7 +187,9 @@ async fn payload_indexes_are_described_until_dropped() -> Outcome {
     let index = |field: &str, kind: FieldType| {
         CreateFieldIndexCollectionBuilder::new(collection, field, kind).wait(true)
     };
-    client.create_field_index(index("title", FieldType::Keyword)).await?;
+    client
+        .create_field_index(index("title", FieldType::Keyword))
+        .await?;
     let year = IntegerIndexParamsBuilder::new(true, true);
     let year = index("year", FieldType::Integer).field_index_params(year);
     client.create_field_index(year).await?;
@@ -182,7 +199,11 @@ async fn payload_indexes_are_described_until_dropped() -> Outcome {
     let film = json!({"title": "Alien", "year": 1979, "plot": "In space"});
     plain.upsert(vec![point(1, vec![1.0, 2.0], film)]).await?;
 
-    let info = client.collection_info(collection).await?.result.expect("information");
+    let info = client
+        .collection_info(collection)
+        .await?
+        .result
+        .expect("information");
     let mut schema = info.payload_schema;
     assert_eq!(schema.len(), 3);
     let title = schema.remove("title").expect("the index of the title");
@@ -200,7 +221,11 @@ async fn payload_indexes_are_described_until_dropped() -> Outcome {
     client.delete_field_index(drop).await?;
     let unknown = DeleteFieldIndexCollectionBuilder::new(collection, "nothing").wait(true);
     client.delete_field_index(unknown).await?;
-    let info = client.collection_info(collection).await?.result.expect("information");
+    let info = client
+        .collection_info(collection)
+        .await?
+        .result
+        .expect("information");
     assert_eq!(info.payload_schema.len(), 2);
     Ok(())
 }
@@ -208,7 +233,9 @@ async fn payload_indexes_are_described_until_dropped() -> Outcome {
 #[tokio::test]
 async fn a_collection_is_one_active_shard_of_its_node() -> Outcome {
     let plain = Plain::new(2, Distance::Dot).await?;
-    plain.upsert(vec![point(1, vec![1.0, 2.0], no_payload())]).await?;
+    plain
+        .upsert(vec![point(1, vec![1.0, 2.0], no_payload())])
+        .await?;
     let rest = Rest::at(plain.qdrant.rest_url());
     let path = format!("/collections/{}/cluster", plain.collection);
     let (_, answer) = rest.get(&path).await?;
@@ -229,7 +256,10 @@ async fn a_second_create_is_already_exists() -> Outcome {
     let again = CreateCollectionBuilder::new(&plain.collection).vectors_config(vectors);
     let (code, message) = refusal(plain.client.create_collection(again).await);
     assert_eq!(code, Code::AlreadyExists);
-    let expected = format!("Wrong input: Collection `{}` already exists!", plain.collection);
+    let expected = format!(
+        "Wrong input: Collection `{}` already exists!",
+        plain.collection
+    );
     assert_eq!(message, expected);
     Ok(())
 }

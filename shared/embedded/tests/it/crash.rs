@@ -77,7 +77,10 @@ async fn survivors(client: &qdrant_client::Qdrant, answered: &AtomicU64) -> Outc
     let survivors = all_ids(client).await?;
     let number = survivors.len() as u64;
     let written = answered.swap(number, Ordering::Relaxed);
-    assert!([written, written + BATCH].contains(&number), "{number} of {written}");
+    assert!(
+        [written, written + BATCH].contains(&number),
+        "{number} of {written}"
+    );
     assert!(survivors.into_iter().eq(0..number));
     assert_eq!(count(client, COLLECTION).await?, number);
     Ok(())
@@ -89,12 +92,16 @@ async fn deletes_replacements_and_indexes_survive_kill_9_in_their_order() -> Out
     let (mut node, client) = start(directory.path()).await?;
     create(&client).await?;
     let upsert = async |ids: std::ops::Range<u64>, turn: u64| {
-        let points: Vec<_> = ids.map(|id| point(id, numbered(id, 4), json!({"turn": turn}))).collect();
+        let points: Vec<_> = ids
+            .map(|id| point(id, numbered(id, 4), json!({"turn": turn})))
+            .collect();
         let upsert = UpsertPointsBuilder::new(COLLECTION, points).wait(true);
         client.upsert_points(upsert).await
     };
     upsert(0..300, 1).await?;
-    let list = PointsIdsList { ids: (0..200).map(PointId::from).collect() };
+    let list = PointsIdsList {
+        ids: (0..200).map(PointId::from).collect(),
+    };
     let delete = DeletePointsBuilder::new(COLLECTION).points(list).wait(true);
     client.delete_points(delete).await?;
     upsert(100..150, 2).await?;
@@ -106,13 +113,19 @@ async fn deletes_replacements_and_indexes_survive_kill_9_in_their_order() -> Out
         let (mut node, client) = start(directory.path()).await?;
         let expected: Vec<_> = (100..150).chain(200..300).collect();
         assert_eq!(all_ids(&client).await?, expected);
-        let scroll = ScrollPointsBuilder::new(COLLECTION).limit(300).with_payload(true);
+        let scroll = ScrollPointsBuilder::new(COLLECTION)
+            .limit(300)
+            .with_payload(true);
         for found in client.scroll(scroll).await?.result {
             let id = number(found.id);
             let turn = if id < 150 { 2 } else { 1 };
             assert_eq!(json_of(found.payload), json!({"turn": turn}), "{id}");
         }
-        let info = client.collection_info(COLLECTION).await?.result.expect("information");
+        let info = client
+            .collection_info(COLLECTION)
+            .await?
+            .result
+            .expect("information");
         assert_eq!(info.payload_schema["turn"].points, Some(150));
         node.kill().await?;
     }
@@ -124,7 +137,9 @@ async fn a_torn_end_of_the_log_costs_only_what_was_not_answered() -> Outcome {
     let directory = tempfile::tempdir()?;
     let (mut node, client) = start(directory.path()).await?;
     create(&client).await?;
-    let points: Vec<_> = (0..100).map(|id| point(id, numbered(id, 4), json!({}))).collect();
+    let points: Vec<_> = (0..100)
+        .map(|id| point(id, numbered(id, 4), json!({})))
+        .collect();
     let upsert = UpsertPointsBuilder::new(COLLECTION, points).wait(true);
     client.upsert_points(upsert).await?;
     node.kill().await?;
@@ -198,7 +213,10 @@ async fn start(directory: &Path) -> anyhow::Result<(Child, qdrant_client::Qdrant
         let url = std::fs::read_to_string(&address).ok();
         let ended = node.try_wait();
         async move {
-            assert!(matches!(ended, Ok(None)), "the node did not start: {ended:?}");
+            assert!(
+                matches!(ended, Ok(None)),
+                "the node did not start: {ended:?}"
+            );
             url
         }
     })

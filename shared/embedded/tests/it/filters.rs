@@ -14,7 +14,12 @@ use crate::setup::{Outcome, Plain, id_text, point, refusal};
 async fn each_condition_finds_the_films_it_means() -> Outcome {
     let plain = films().await?;
     let at = |lon: f64, lat: f64| GeoPoint { lon, lat };
-    let europe = vec![at(-10.0, 35.0), at(30.0, 35.0), at(30.0, 60.0), at(-10.0, 60.0)];
+    let europe = vec![
+        at(-10.0, 35.0),
+        at(30.0, 35.0),
+        at(30.0, 60.0),
+        at(-10.0, 60.0),
+    ];
     let ring = GeoLineString {
         points: europe.iter().chain(&europe[..1]).copied().collect(),
     };
@@ -28,19 +33,40 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
         conditions: vec![
             Condition::matches("colour", true),
             Condition::matches("title", "Alien".to_owned()),
-            Condition::range("year", Range { gt: Some(1980.0), ..Range::default() }),
+            Condition::range(
+                "year",
+                Range {
+                    gt: Some(1980.0),
+                    ..Range::default()
+                },
+            ),
         ],
     };
     let cases: Vec<(&str, Filter, &[&str])> = vec![
-        ("keyword", must(Condition::matches("title", "Alien".to_owned())), &["1"]),
+        (
+            "keyword",
+            must(Condition::matches("title", "Alien".to_owned())),
+            &["1"],
+        ),
         ("integer", must(Condition::matches("year", 1954)), &["3"]),
-        ("boolean", must(Condition::matches("colour", false)), &["2", "3"]),
+        (
+            "boolean",
+            must(Condition::matches("colour", false)),
+            &["2", "3"],
+        ),
         (
             "any keyword",
-            must(Condition::matches("title", vec!["Alien".to_owned(), "Ran".to_owned()])),
+            must(Condition::matches(
+                "title",
+                vec!["Alien".to_owned(), "Ran".to_owned()],
+            )),
             &["1", "4"],
         ),
-        ("any integer", must(Condition::matches("year", vec![1929, 1985])), &["2", "4"]),
+        (
+            "any integer",
+            must(Condition::matches("year", vec![1929, 1985])),
+            &["2", "4"],
+        ),
         (
             "except",
             must(Condition::matches(
@@ -49,12 +75,20 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             )),
             &["2", "3"],
         ),
-        ("text", must(Condition::matches_text("plot", "samurai")), &["3"]),
+        (
+            "text",
+            must(Condition::matches_text("plot", "samurai")),
+            &["3"],
+        ),
         (
             "range",
             must(Condition::range(
                 "year",
-                Range { gte: Some(1954.0), lt: Some(1985.0), ..Range::default() },
+                Range {
+                    gte: Some(1954.0),
+                    lt: Some(1985.0),
+                    ..Range::default()
+                },
             )),
             &["1", "3"],
         ),
@@ -62,7 +96,10 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             "datetime range",
             must(Condition::datetime_range(
                 "released",
-                DatetimeRange { gte: Some(since_1950), ..DatetimeRange::default() },
+                DatetimeRange {
+                    gte: Some(since_1950),
+                    ..DatetimeRange::default()
+                },
             )),
             &["1", "3"],
         ),
@@ -70,7 +107,10 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             "bounding box",
             must(Condition::geo_bounding_box(
                 "shot_at",
-                GeoBoundingBox { top_left: Some(at(-10.0, 60.0)), bottom_right: Some(at(30.0, 35.0)) },
+                GeoBoundingBox {
+                    top_left: Some(at(-10.0, 60.0)),
+                    bottom_right: Some(at(30.0, 35.0)),
+                },
             )),
             &["1", "2"],
         ),
@@ -78,7 +118,10 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             "radius",
             must(Condition::geo_radius(
                 "shot_at",
-                GeoRadius { center: Some(at(13.4, 52.5)), radius: 10_000.0 },
+                GeoRadius {
+                    center: Some(at(13.4, 52.5)),
+                    radius: 10_000.0,
+                },
             )),
             &["2"],
         ),
@@ -86,21 +129,56 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             "polygon",
             must(Condition::geo_polygon(
                 "shot_at",
-                GeoPolygon { exterior: Some(ring), interiors: Vec::new() },
+                GeoPolygon {
+                    exterior: Some(ring),
+                    interiors: Vec::new(),
+                },
             )),
             &["1", "2"],
         ),
         (
             "values count",
-            must(Condition::values_count("cast", ValuesCount { gte: Some(2), ..ValuesCount::default() })),
+            must(Condition::values_count(
+                "cast",
+                ValuesCount {
+                    gte: Some(2),
+                    ..ValuesCount::default()
+                },
+            )),
             &["1"],
         ),
-        ("is empty", must(IsEmptyCondition { key: "cast".to_owned() }.into()), &["3", "4"]),
-        ("is null", must(IsNullCondition { key: "cast".to_owned() }.into()), &["4"]),
+        (
+            "is empty",
+            must(
+                IsEmptyCondition {
+                    key: "cast".to_owned(),
+                }
+                .into(),
+            ),
+            &["3", "4"],
+        ),
+        (
+            "is null",
+            must(
+                IsNullCondition {
+                    key: "cast".to_owned(),
+                }
+                .into(),
+            ),
+            &["4"],
+        ),
         ("has id", must(Condition::has_id([1, 3, 99])), &["1", "3"]),
-        ("nested path", must(Condition::matches("studio.name", "Fox".to_owned())), &["1"]),
+        (
+            "nested path",
+            must(Condition::matches("studio.name", "Fox".to_owned())),
+            &["1"],
+        ),
         ("nested", must(Condition::nested("crew", nested)), &["1"]),
-        ("any of a list", must(Condition::matches("cast", "Weaver".to_owned())), &["1"]),
+        (
+            "any of a list",
+            must(Condition::matches("cast", "Weaver".to_owned())),
+            &["1"],
+        ),
         (
             "should",
             Filter::should([
@@ -109,8 +187,19 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
             ]),
             &["1", "4"],
         ),
-        ("must not", Filter::must_not([Condition::matches("colour", true)]), &["2", "3"]),
-        ("min should", Filter { min_should: Some(two_of), ..Filter::default() }, &["1", "4"]),
+        (
+            "must not",
+            Filter::must_not([Condition::matches("colour", true)]),
+            &["2", "3"],
+        ),
+        (
+            "min should",
+            Filter {
+                min_should: Some(two_of),
+                ..Filter::default()
+            },
+            &["1", "4"],
+        ),
         (
             "a filter in a filter",
             must(Filter::must_not([Condition::has_id([1, 2])]).into()),
@@ -134,7 +223,10 @@ async fn each_condition_finds_the_films_it_means() -> Outcome {
 async fn a_malformed_filter_is_an_invalid_argument() -> Outcome {
     let plain = films().await?;
     let outside = GeoRadius {
-        center: Some(GeoPoint { lon: 999.0, lat: 0.0 }),
+        center: Some(GeoPoint {
+            lon: 999.0,
+            lat: 0.0,
+        }),
         radius: 1.0,
     };
     let malformed = [

@@ -37,17 +37,25 @@ async fn a_grown_segment_is_indexed_while_points_come_and_go() -> Outcome {
     };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     while info().await?.indexed_vectors_count.unwrap_or_default() < 2000 {
-        assert!(tokio::time::Instant::now() < deadline, "never indexed: {:?}", info().await?);
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "never indexed: {:?}",
+            info().await?
+        );
         if next < 6000 {
             upsert(&client, next..next + 10).await?;
-            let list = PointsIdsList { ids: vec![PointId::from(next)] };
+            let list = PointsIdsList {
+                ids: vec![PointId::from(next)],
+            };
             let delete = DeletePointsBuilder::new(COLLECTION).points(list).wait(true);
             client.delete_points(delete).await?;
             next += 10;
         }
     }
     wait_until(Duration::from_secs(90), || async {
-        info().await.is_ok_and(|info| info.status() == CollectionStatus::Green)
+        info()
+            .await
+            .is_ok_and(|info| info.status() == CollectionStatus::Green)
     })
     .await;
     let expected = 4000 + (next - 4000) / 10 * 9;
@@ -97,7 +105,9 @@ async fn start(directory: &Path) -> anyhow::Result<(NodeHandle, qdrant_client::Q
 }
 
 async fn upsert(client: &qdrant_client::Qdrant, ids: std::ops::Range<u64>) -> Outcome {
-    let points: Vec<_> = ids.map(|id| point(id, spread(id), json!({"id": id}))).collect();
+    let points: Vec<_> = ids
+        .map(|id| point(id, spread(id), json!({"id": id})))
+        .collect();
     let upsert = UpsertPointsBuilder::new(COLLECTION, points).wait(true);
     client.upsert_points(upsert).await?;
     Ok(())
@@ -105,7 +115,9 @@ async fn upsert(client: &qdrant_client::Qdrant, ids: std::ops::Range<u64>) -> Ou
 
 async fn nearest_is_itself(client: &qdrant_client::Qdrant) -> Outcome {
     for id in [1_u64, 777, 2048, 3999] {
-        let query = QueryPointsBuilder::new(COLLECTION).query(spread(id)).limit(1);
+        let query = QueryPointsBuilder::new(COLLECTION)
+            .query(spread(id))
+            .limit(1);
         let found = client.query(query).await?.result;
         assert_eq!(id_text(found[0].id.clone()), id.to_string());
     }

@@ -29,7 +29,11 @@ impl Rest {
         self.json(Method::DELETE, path, Bytes::new()).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
+    pub(crate) async fn put(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<(StatusCode, Value)> {
         self.json(Method::PUT, path, body.to_string().into()).await
     }
 

@@ -54,13 +54,18 @@ async fn rest_answers_401_and_403() -> Outcome {
     let nobody = Rest::at(qdrant.rest_url());
     let (status, text) = nobody.text(Method::GET, "/collections", "".into()).await?;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
-    assert_eq!(text, "Must provide an API key or an Authorization bearer token");
+    assert_eq!(
+        text,
+        "Must provide an API key or an Authorization bearer token"
+    );
     for path in ["/", "/healthz", "/readyz"] {
         let (status, _) = nobody.text(Method::GET, path, "".into()).await?;
         assert_eq!(status, StatusCode::OK, "{path}");
     }
     let stranger = Rest::with_key(qdrant.rest_url(), "guessed");
-    let (status, _) = stranger.text(Method::GET, "/collections", "".into()).await?;
+    let (status, _) = stranger
+        .text(Method::GET, "/collections", "".into())
+        .await?;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 
     let reader = Rest::with_key(qdrant.rest_url(), READ_ONLY);
@@ -76,7 +81,9 @@ async fn rest_answers_401_and_403() -> Outcome {
     let delete = json!({"points": [1]});
     let (status, _) = reader.post("/collections/x/points/delete", &delete).await?;
     assert_eq!(status, StatusCode::FORBIDDEN);
-    let (status, _) = reader.post("/collections/x/points/count", &json!({})).await?;
+    let (status, _) = reader
+        .post("/collections/x/points/count", &json!({}))
+        .await?;
     assert_eq!(status, StatusCode::OK);
     Ok(())
 }

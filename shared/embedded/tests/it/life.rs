@@ -18,28 +18,38 @@ use crate::{
 #[tokio::test]
 async fn collections_points_and_indexes_survive_a_restart() -> Outcome {
     let mut plain = Plain::new(8, Distance::Cosine).await?;
-    let title = CreateFieldIndexCollectionBuilder::new(
-        &plain.collection,
-        "number",
-        FieldType::Integer,
-    );
+    let title =
+        CreateFieldIndexCollectionBuilder::new(&plain.collection, "number", FieldType::Integer);
     plain.client.create_field_index(title.wait(true)).await?;
     let points = (0..500).map(|id| point(id, numbered(id, 8), json!({"number": id})));
     plain.upsert(points.collect()).await?;
     let rest = Rest::at(plain.qdrant.rest_url());
     let path = format!("/collections/{}", plain.collection);
-    let query = || QueryPointsBuilder::new(&plain.collection).query(numbered(42, 8)).limit(5);
+    let query = || {
+        QueryPointsBuilder::new(&plain.collection)
+            .query(numbered(42, 8))
+            .limit(5)
+    };
     let before = plain.client.query(query()).await?.result;
     let (_, described) = rest.get(&path).await?;
 
     for _ in 0..2 {
         plain.qdrant.stop().await;
-        assert!(plain.client.collection_info(&plain.collection).await.is_err());
+        assert!(
+            plain
+                .client
+                .collection_info(&plain.collection)
+                .await
+                .is_err()
+        );
         plain.qdrant.start_again().await;
         assert_eq!(plain.count().await?, 500);
         let after = plain.client.query(query()).await?.result;
         let ids = |points: &[qdrant_client::qdrant::ScoredPoint]| -> Vec<String> {
-            points.iter().map(|point| id_text(point.id.clone())).collect()
+            points
+                .iter()
+                .map(|point| id_text(point.id.clone()))
+                .collect()
         };
         assert_eq!(ids(&after), ids(&before));
         let (_, restarted) = rest.get(&path).await?;
@@ -47,7 +57,9 @@ async fn collections_points_and_indexes_survive_a_restart() -> Outcome {
         let schema = |info: &serde_json::Value| info["result"]["payload_schema"].clone();
         assert_eq!(schema(&restarted), schema(&described));
     }
-    plain.upsert(vec![point(500, numbered(500, 8), no_payload())]).await?;
+    plain
+        .upsert(vec![point(500, numbered(500, 8), no_payload())])
+        .await?;
     assert_eq!(plain.count().await?, 501);
     Ok(())
 }
@@ -55,7 +67,9 @@ async fn collections_points_and_indexes_survive_a_restart() -> Outcome {
 #[tokio::test]
 async fn a_deleted_collection_stays_deleted() -> Outcome {
     let mut plain = Plain::new(1, Distance::Dot).await?;
-    plain.upsert(vec![point(1, vec![1.0], no_payload())]).await?;
+    plain
+        .upsert(vec![point(1, vec![1.0], no_payload())])
+        .await?;
     plain.client.delete_collection(&plain.collection).await?;
     plain.qdrant.stop().await;
     plain.qdrant.start_again().await;
@@ -84,7 +98,8 @@ async fn a_client_works_on_over_a_restart() -> Outcome {
 async fn the_token_stops_a_node_with_clients_connected() -> Outcome {
     let directory = tempfile::tempdir()?;
     let token = CancellationToken::new();
-    let node = EmbeddedNode::start(NodeConfig::on_loopback(directory.path()), token.clone()).await?;
+    let node =
+        EmbeddedNode::start(NodeConfig::on_loopback(directory.path()), token.clone()).await?;
     let client = qdrant_client::Qdrant::from_url(&node.grpc_url())
         .skip_compatibility_check()
         .build()?;

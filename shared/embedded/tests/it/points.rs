@@ -38,7 +38,9 @@ async fn an_upserted_point_is_read_back_as_it_was_sent() -> Outcome {
         "dotted.name": 1,
     });
     let vector = vec![0.1, -2.5e-7, 3.4e38];
-    plain.upsert(vec![point(7, vector.clone(), payload.clone())]).await?;
+    plain
+        .upsert(vec![point(7, vector.clone(), payload.clone())])
+        .await?;
 
     let get = GetPointsBuilder::new(&plain.collection, vec![7.into()])
         .with_payload(true)
@@ -68,9 +70,8 @@ async fn every_kind_of_vector_is_read_back_as_it_was_sent() -> Outcome {
         .add_named_vector_params("dense", VectorParamsBuilder::new(2, Distance::Euclid))
         .add_named_vector_params(
             "multi",
-            VectorParamsBuilder::new(2, Distance::Dot).multivector_config(
-                MultiVectorConfigBuilder::new(MultiVectorComparator::MaxSim),
-            ),
+            VectorParamsBuilder::new(2, Distance::Dot)
+                .multivector_config(MultiVectorConfigBuilder::new(MultiVectorComparator::MaxSim)),
         );
     let mut sparse = SparseVectorsConfigBuilder::default();
     sparse.add_named_vector_params("sparse", SparseVectorParamsBuilder::default());
@@ -88,7 +89,10 @@ async fn every_kind_of_vector_is_read_back_as_it_was_sent() -> Outcome {
     // Sparse indices in any order; they are stored in theirs.
     let words = SparseVectorBuilder::new(vec![900, 7, 1_000_000_007], vec![0.9, 0.7, 1.5]);
     let named = NamedVectors::from(HashMap::from([
-        ("dense".to_owned(), Vector::from(DenseVectorBuilder::new(vec![0.5, -0.5]))),
+        (
+            "dense".to_owned(),
+            Vector::from(DenseVectorBuilder::new(vec![0.5, -0.5])),
+        ),
         ("multi".to_owned(), Vector::from(multi)),
         ("sparse".to_owned(), Vector::from(words)),
     ]));
@@ -104,8 +108,8 @@ async fn every_kind_of_vector_is_read_back_as_it_was_sent() -> Outcome {
     let upsert = UpsertPointsBuilder::new(&collection, points).wait(true);
     plain.client.upsert_points(upsert).await?;
 
-    let get = GetPointsBuilder::new(&collection, vec![1.into(), 2.into(), 3.into()])
-        .with_vectors(true);
+    let get =
+        GetPointsBuilder::new(&collection, vec![1.into(), 2.into(), 3.into()]).with_vectors(true);
     let found = plain.client.get_points(get).await?.result;
     let mut read: HashMap<String, HashMap<String, vector_output::Vector>> = HashMap::new();
     for point in found {
@@ -114,7 +118,9 @@ async fn every_kind_of_vector_is_read_back_as_it_was_sent() -> Outcome {
             None => HashMap::new(),
             Some(VectorsOptions::Vector(vector)) => panic!("an unnamed vector: {vector:?}"),
         };
-        let vectors = vectors.into_iter().map(|(name, vector)| (name, vector.into_vector()));
+        let vectors = vectors
+            .into_iter()
+            .map(|(name, vector)| (name, vector.into_vector()));
         read.insert(id_text(point.id), vectors.collect());
     }
     let vector_output::Vector::Dense(dense) = &read["1"]["dense"] else {
@@ -149,8 +155,12 @@ async fn every_form_of_an_id_names_the_same_point() -> Outcome {
         let point = PointStruct::new(form.to_owned(), vec![1.0], payload_of(no_payload()));
         plain.upsert(vec![point]).await?;
     }
-    plain.upsert(vec![point(u64::MAX, vec![1.0], no_payload())]).await?;
-    plain.upsert(vec![point(0, vec![1.0], no_payload())]).await?;
+    plain
+        .upsert(vec![point(u64::MAX, vec![1.0], no_payload())])
+        .await?;
+    plain
+        .upsert(vec![point(0, vec![1.0], no_payload())])
+        .await?;
     let found = ids(&plain.client, &plain.collection).await?;
     assert_eq!(found, ["0", &u64::MAX.to_string(), forms[0]]);
     Ok(())
@@ -161,13 +171,17 @@ async fn an_upsert_replaces_vector_and_payload_whole() -> Outcome {
     let plain = Plain::new(2, Distance::Dot).await?;
     let first = json!({"title": "one", "year": 1});
     plain.upsert(vec![point(1, vec![1.0, 1.0], first)]).await?;
-    plain.upsert(vec![point(1, vec![2.0, 2.0], json!({"title": "two"}))]).await?;
+    plain
+        .upsert(vec![point(1, vec![2.0, 2.0], json!({"title": "two"}))])
+        .await?;
     assert_eq!(plain.count().await?, 1);
     let get = || GetPointsBuilder::new(&plain.collection, vec![1.into()]).with_payload(true);
     let found = plain.client.get_points(get()).await?.result;
     assert_eq!(json_of(found[0].payload.clone()), json!({"title": "two"}));
 
-    plain.upsert(vec![point(1, vec![3.0, 3.0], no_payload())]).await?;
+    plain
+        .upsert(vec![point(1, vec![3.0, 3.0], no_payload())])
+        .await?;
     let found = plain.client.get_points(get()).await?.result;
     assert_eq!(json_of(found[0].payload.clone()), json!({}));
     Ok(())
@@ -190,14 +204,20 @@ async fn update_filter_spares_newer_points_and_inserts_absent_ones() -> Outcome 
     let plain = Plain::new(1, Distance::Dot).await?;
     let version = |id: u64, version: i64| point(id, vec![1.0], json!({"version": version}));
     plain.upsert(vec![version(1, 5), version(2, 1)]).await?;
-    let older = Range { lt: Some(3.0), ..Range::default() };
+    let older = Range {
+        lt: Some(3.0),
+        ..Range::default()
+    };
     let filter = Filter::must([Condition::range("version", older)]);
     let points = vec![version(1, 3), version(2, 3), version(3, 3)];
     let upsert = UpsertPointsBuilder::new(&plain.collection, points)
         .update_filter(filter)
         .wait(true);
     plain.client.upsert_points(upsert).await?;
-    assert_eq!(versions(&plain).await?, [("1", 5), ("2", 3), ("3", 3)].map(owned));
+    assert_eq!(
+        versions(&plain).await?,
+        [("1", 5), ("2", 3), ("3", 3)].map(owned)
+    );
     Ok(())
 }
 
@@ -208,14 +228,19 @@ async fn update_mode_only_inserts_or_only_updates() -> Outcome {
     plain.upsert(vec![version(1, 1)]).await?;
     let upsert = |mode: UpdateMode, points| {
         let upsert = UpsertPointsBuilder::new(&plain.collection, points);
-        plain.client.upsert_points(upsert.update_mode(mode).wait(true))
+        plain
+            .client
+            .upsert_points(upsert.update_mode(mode).wait(true))
     };
     upsert(UpdateMode::InsertOnly, vec![version(1, 2), version(2, 2)]).await?;
     assert_eq!(versions(&plain).await?, [("1", 1), ("2", 2)].map(owned));
     upsert(UpdateMode::UpdateOnly, vec![version(1, 3), version(3, 3)]).await?;
     assert_eq!(versions(&plain).await?, [("1", 3), ("2", 2)].map(owned));
     upsert(UpdateMode::Upsert, vec![version(2, 4), version(3, 4)]).await?;
-    assert_eq!(versions(&plain).await?, [("1", 3), ("2", 4), ("3", 4)].map(owned));
+    assert_eq!(
+        versions(&plain).await?,
+        [("1", 3), ("2", 4), ("3", 4)].map(owned)
+    );
     Ok(())
 }
 
@@ -252,13 +277,20 @@ async fn points_are_deleted_by_id_and_by_filter() -> Outcome {
     let list = PointsIdsList {
         ids: vec![1.into(), 2.into(), 99.into()],
     };
-    let delete = DeletePointsBuilder::new(&plain.collection).points(list).wait(true);
+    let delete = DeletePointsBuilder::new(&plain.collection)
+        .points(list)
+        .wait(true);
     let answer = plain.client.delete_points(delete).await?;
-    assert_eq!(answer.result.map(|result| result.status()), Some(UpdateStatus::Completed));
+    assert_eq!(
+        answer.result.map(|result| result.status()),
+        Some(UpdateStatus::Completed)
+    );
     assert_eq!(plain.count().await?, 8);
 
     let even = Filter::must([Condition::matches("even", true)]);
-    let delete = DeletePointsBuilder::new(&plain.collection).points(even).wait(true);
+    let delete = DeletePointsBuilder::new(&plain.collection)
+        .points(even)
+        .wait(true);
     plain.client.delete_points(delete).await?;
     let left = ids(&plain.client, &plain.collection).await?;
     assert_eq!(left, ["3", "5", "7", "9"]);
@@ -278,7 +310,10 @@ async fn counts_are_exact_with_and_without_a_filter() -> Outcome {
         })
     };
     let zero = Filter::must([Condition::matches("third", 0)]);
-    let exact = count(Some(zero), true).await?.result.map(|result| result.count);
+    let exact = count(Some(zero), true)
+        .await?
+        .result
+        .map(|result| result.count);
     assert_eq!(exact, Some(34));
     let roughly = count(None, false).await?.result.map(|result| result.count);
     assert_eq!(roughly, Some(100));
@@ -314,27 +349,33 @@ async fn scroll_pages_through_every_point_once() -> Outcome {
     let default = ScrollPointsBuilder::new(&plain.collection);
     let page = plain.client.scroll(default).await?;
     assert_eq!(page.result.len(), 10);
-    assert_eq!(json_of(page.result[1].payload.clone()), json!({"even": false}));
+    assert_eq!(
+        json_of(page.result[1].payload.clone()),
+        json!({"even": false})
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn scroll_orders_by_an_indexed_value() -> Outcome {
     let plain = Plain::new(1, Distance::Dot).await?;
-    let year = CreateFieldIndexCollectionBuilder::new(
-        &plain.collection,
-        "year",
-        FieldType::Integer,
-    );
+    let year =
+        CreateFieldIndexCollectionBuilder::new(&plain.collection, "year", FieldType::Integer);
     plain.client.create_field_index(year.wait(true)).await?;
     let years = [1979, 1929, 2001, 1954];
     let points = (0_u64..).zip(years);
     let points = points.map(|(id, year)| point(id, vec![1.0], json!({"year": year})));
     plain.upsert(points.collect()).await?;
     let order = OrderByBuilder::new("year").direction(Direction::Desc.into());
-    let scroll = ScrollPointsBuilder::new(&plain.collection).order_by(order).limit(3);
+    let scroll = ScrollPointsBuilder::new(&plain.collection)
+        .order_by(order)
+        .limit(3);
     let page = plain.client.scroll(scroll).await?;
-    let order: Vec<_> = page.result.into_iter().map(|point| id_text(point.id)).collect();
+    let order: Vec<_> = page
+        .result
+        .into_iter()
+        .map(|point| id_text(point.id))
+        .collect();
     assert_eq!(order, ["2", "0", "3"]);
     Ok(())
 }
@@ -342,7 +383,9 @@ async fn scroll_orders_by_an_indexed_value() -> Outcome {
 #[tokio::test]
 async fn points_not_there_are_left_out_of_a_read() -> Outcome {
     let plain = Plain::new(1, Distance::Dot).await?;
-    plain.upsert(vec![point(2, vec![1.0], json!({"here": true}))]).await?;
+    plain
+        .upsert(vec![point(2, vec![1.0], json!({"here": true}))])
+        .await?;
     let get = GetPointsBuilder::new(&plain.collection, vec![1.into(), 2.into()]);
     let found = plain.client.get_points(get).await?.result;
     assert_eq!(found.len(), 1);
@@ -389,7 +432,9 @@ async fn versions(plain: &Plain) -> anyhow::Result<Vec<(String, i64)>> {
     let points = plain.client.scroll(scroll).await?.result;
     let version = |payload| json_of(payload)["version"].as_i64().unwrap_or_default();
     let points = points.into_iter();
-    Ok(points.map(|point| (id_text(point.id), version(point.payload))).collect())
+    Ok(points
+        .map(|point| (id_text(point.id), version(point.payload)))
+        .collect())
 }
 
 fn owned((id, version): (&str, i64)) -> (String, i64) {

@@ -44,8 +44,18 @@ async fn python_with_client() -> anyhow::Result<PathBuf> {
     if ready.exists() {
         return Ok(python);
     }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&environment)).await?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", CLIENT];
+    run(Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(&environment))
+    .await?;
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        CLIENT,
+    ];
     run(Command::new(&python).args(install)).await?;
     std::fs::write(ready, "")?;
     Ok(python)

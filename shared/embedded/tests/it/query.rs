@@ -5,23 +5,26 @@ use std::collections::HashMap;
 use alioth_testkit::{Qdrant, unique_collection};
 use qdrant_client::qdrant::{
     Condition, CreateCollectionBuilder, Distance, Filter, MultiVectorComparator,
-    MultiVectorConfigBuilder, NamedVectors, PointId, PointStruct, Query, QueryBatchPointsBuilder,
-    QueryPointsBuilder, SearchParamsBuilder, SparseVectorBuilder, SparseVectorParamsBuilder,
-    SparseVectorsConfigBuilder, UpsertPointsBuilder, Vector, VectorInput, VectorParamsBuilder,
-    VectorsConfigBuilder, VectorsSelector, vectors_output::VectorsOptions, PayloadIncludeSelector,
-    PayloadExcludeSelector, with_payload_selector::SelectorOptions,
+    MultiVectorConfigBuilder, NamedVectors, PayloadExcludeSelector, PayloadIncludeSelector,
+    PointId, PointStruct, Query, QueryBatchPointsBuilder, QueryPointsBuilder, SearchParamsBuilder,
+    SparseVectorBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
+    UpsertPointsBuilder, Vector, VectorInput, VectorParamsBuilder, VectorsConfigBuilder,
+    VectorsSelector, vectors_output::VectorsOptions, with_payload_selector::SelectorOptions,
 };
 use serde_json::json;
 use tonic::Code;
 
-use crate::setup::{
-    Outcome, Plain, id_text, json_of, no_payload, payload_of, point, refusal,
-};
+use crate::setup::{Outcome, Plain, id_text, json_of, no_payload, payload_of, point, refusal};
 
 #[tokio::test]
 async fn each_distance_orders_by_its_own_definition() -> Outcome {
     // Of these, which is nearest to (1, 0) depends on the distance.
-    let candidates = [vec![0.9, 0.0], vec![3.0, 1.0], vec![0.6, 0.8], vec![-1.0, 0.0]];
+    let candidates = [
+        vec![0.9, 0.0],
+        vec![3.0, 1.0],
+        vec![0.6, 0.8],
+        vec![-1.0, 0.0],
+    ];
     let expected: [(Distance, [&str; 4], f32); 4] = [
         (Distance::Cosine, ["0", "1", "2", "3"], 1.0),
         (Distance::Dot, ["1", "0", "2", "3"], 3.0),
@@ -35,7 +38,11 @@ async fn each_distance_orders_by_its_own_definition() -> Outcome {
         plain.upsert(points.collect()).await?;
         let query = QueryPointsBuilder::new(&plain.collection).query(vec![1.0, 0.0]);
         let found = plain.client.query(query).await?.result;
-        assert!((found[0].score - best).abs() < 1e-5, "{distance:?}: {}", found[0].score);
+        assert!(
+            (found[0].score - best).abs() < 1e-5,
+            "{distance:?}: {}",
+            found[0].score
+        );
         assert_eq!(ids(found), order, "{distance:?}");
     }
     Ok(())
@@ -88,7 +95,9 @@ async fn filter_offset_limit_and_threshold_narrow_a_query() -> Outcome {
 async fn selectors_decide_how_much_of_a_point_is_answered() -> Outcome {
     let plain = Plain::new(2, Distance::Dot).await?;
     let payload = json!({"title": "Alien", "year": 1979, "studio": {"name": "Fox", "seat": "LA"}});
-    plain.upsert(vec![point(1, vec![1.0, 0.0], payload.clone())]).await?;
+    plain
+        .upsert(vec![point(1, vec![1.0, 0.0], payload.clone())])
+        .await?;
     let query = || QueryPointsBuilder::new(&plain.collection).query(vec![1.0, 0.0]);
     let run = async |query: QueryPointsBuilder| -> anyhow::Result<_> {
         let mut found = plain.client.query(query).await?.result;
@@ -96,7 +105,10 @@ async fn selectors_decide_how_much_of_a_point_is_answered() -> Outcome {
         Ok((json_of(point.payload), point.vectors.is_some()))
     };
     assert_eq!(run(query()).await?, (json!({}), false));
-    assert_eq!(run(query().with_payload(true).with_vectors(true)).await?, (payload, true));
+    assert_eq!(
+        run(query().with_payload(true).with_vectors(true)).await?,
+        (payload, true)
+    );
     let include = SelectorOptions::Include(PayloadIncludeSelector {
         fields: vec!["title".to_owned(), "studio.name".to_owned()],
     });
@@ -117,11 +129,18 @@ async fn named_sparse_and_multi_vectors_are_searched_by_name() -> Outcome {
     let collection = kinds(&client).await?;
 
     let query = |query: Query, using: &str| {
-        let query = QueryPointsBuilder::new(&collection).query(query).using(using);
+        let query = QueryPointsBuilder::new(&collection)
+            .query(query)
+            .using(using);
         client.query(query.with_vectors(VectorsSelector::from(vec!["dense".to_owned()])))
     };
-    let dense = query(Query::new_nearest(vec![1.0, 0.0]), "dense").await?.result;
-    let vectors = dense[0].vectors.clone().and_then(|vectors| vectors.vectors_options);
+    let dense = query(Query::new_nearest(vec![1.0, 0.0]), "dense")
+        .await?
+        .result;
+    let vectors = dense[0]
+        .vectors
+        .clone()
+        .and_then(|vectors| vectors.vectors_options);
     let Some(VectorsOptions::Vectors(vectors)) = vectors else {
         panic!("no named vectors");
     };
@@ -134,17 +153,26 @@ async fn named_sparse_and_multi_vectors_are_searched_by_name() -> Outcome {
     assert!((sparse[0].score - 5.0).abs() < 1e-5);
     assert_eq!(ids(sparse), ["2", "1"]);
     let none = VectorInput::new_sparse(vec![77], vec![1.0]);
-    assert!(query(Query::new_nearest(none), "sparse").await?.result.is_empty());
+    assert!(
+        query(Query::new_nearest(none), "sparse")
+            .await?
+            .result
+            .is_empty()
+    );
 
     let multi = VectorInput::new_multi(vec![vec![1.0, 0.0], vec![0.0, 1.0]]);
     let found = query(Query::new_nearest(multi), "multi").await?.result;
     // MaxSim: of each query vector the best match, added.
     assert!((found[0].score - 7.0).abs() < 1e-5, "{}", found[0].score);
     assert_eq!(ids(found), ["1", "2"]);
-    let single = query(Query::new_nearest(vec![0.0, 1.0]), "multi").await?.result;
+    let single = query(Query::new_nearest(vec![0.0, 1.0]), "multi")
+        .await?
+        .result;
     assert_eq!(ids(single), ["1", "2"]);
 
-    let by_id = query(Query::new_nearest(PointId::from(1)), "sparse").await?.result;
+    let by_id = query(Query::new_nearest(PointId::from(1)), "sparse")
+        .await?
+        .result;
     assert_eq!(ids(by_id), ["2"]);
     Ok(())
 }
@@ -152,7 +180,9 @@ async fn named_sparse_and_multi_vectors_are_searched_by_name() -> Outcome {
 #[tokio::test]
 async fn a_query_without_a_vector_lists_points_by_id() -> Outcome {
     let plain = line(5).await?;
-    let query = QueryPointsBuilder::new(&plain.collection).limit(2).offset(1);
+    let query = QueryPointsBuilder::new(&plain.collection)
+        .limit(2)
+        .offset(1);
     let found = plain.client.query(query).await?.result;
     assert_eq!(ids(found), ["1", "2"]);
     Ok(())
@@ -193,13 +223,19 @@ async fn impossible_queries_are_refused_as_qdrant_refuses_them() -> Outcome {
     );
     assert_eq!(
         run(query().query(Query::new_nearest(PointId::from(99)))).await,
-        (Code::NotFound, "Not found: No point with id 99 found".to_owned())
+        (
+            Code::NotFound,
+            "Not found: No point with id 99 found".to_owned()
+        )
     );
     assert_eq!(
         run(query().query(Query::new_nearest(PointId::from("zz")))).await,
         (Code::InvalidArgument, "Unable to parse UUID: zz".to_owned())
     );
-    assert_eq!(run(query().query(vec![1.0, 2.0]).limit(0)).await.0, Code::InvalidArgument);
+    assert_eq!(
+        run(query().query(vec![1.0, 2.0]).limit(0)).await.0,
+        Code::InvalidArgument
+    );
     let sparse = VectorInput::new_sparse(vec![1], vec![1.0]);
     let (code, _) = run(query().query(Query::new_nearest(sparse))).await;
     assert_eq!(code, Code::InvalidArgument);

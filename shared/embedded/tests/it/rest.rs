@@ -15,7 +15,11 @@ async fn the_node_says_which_version_it_speaks_and_that_it_is_well() -> Outcome 
     let rest = Rest::at(qdrant.rest_url());
     let (status, about) = rest.get("/").await?;
     assert_eq!(status, StatusCode::OK);
-    assert!(about["title"].as_str().is_some_and(|title| title.contains("qdrant")));
+    assert!(
+        about["title"]
+            .as_str()
+            .is_some_and(|title| title.contains("qdrant"))
+    );
     assert_eq!(about["version"], "1.18.3");
     for (path, expected) in [
         ("/healthz", "healthz check passed"),
@@ -50,7 +54,10 @@ async fn a_collection_lives_its_life_over_rest() -> Outcome {
     let (_, exists) = rest.get(&format!("{path}/exists")).await?;
     assert_eq!(exists["result"], json!({"exists": true}));
     let (_, listed) = rest.get("/collections").await?;
-    assert_eq!(listed["result"]["collections"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        listed["result"]["collections"].as_array().map(Vec::len),
+        Some(1)
+    );
     let (_, info) = rest.get(&path).await?;
     assert_eq!(info["result"]["status"], "green");
     assert_eq!(info["result"]["points_count"], 0);
@@ -161,7 +168,9 @@ async fn named_vectors_are_written_in_columns() -> Outcome {
             ],
         },
     }});
-    let (status, answer) = rest.put(&format!("{path}/points?wait=true"), &columns).await?;
+    let (status, answer) = rest
+        .put(&format!("{path}/points?wait=true"), &columns)
+        .await?;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let (_, found) = rest.get(&format!("{path}/points/1")).await?;
     assert_eq!(
@@ -185,7 +194,8 @@ async fn points_are_read_queried_counted_and_deleted() -> Outcome {
     let films: Vec<Value> = (0..6)
         .map(|id| json!({"id": id, "vector": [id, 1], "payload": {"even": id % 2 == 0}}))
         .collect();
-    rest.put(&format!("{points}?wait=true"), &json!({"points": films})).await?;
+    rest.put(&format!("{points}?wait=true"), &json!({"points": films}))
+        .await?;
 
     let (_, found) = rest.post(&points, &json!({"ids": [1, 77]})).await?;
     assert_eq!(found["result"], json!([{"id": 1}]));
@@ -195,7 +205,10 @@ async fn points_are_read_queried_counted_and_deleted() -> Outcome {
     assert_eq!(found["result"], expected);
     let (status, missing) = rest.get(&format!("{points}/77")).await?;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert_eq!(error_of(&missing), "Not found: Point with id 77 does not exists!");
+    assert_eq!(
+        error_of(&missing),
+        "Not found: Point with id 77 does not exists!"
+    );
 
     let query = format!("{points}/query");
     let even = json!({"must": [{"key": "even", "match": {"value": true}}]});
@@ -212,7 +225,10 @@ async fn points_are_read_queried_counted_and_deleted() -> Outcome {
     assert_eq!((&point["id"], &point["score"]), (&json!(2), &json!(2.0)));
     assert_eq!(point["payload"], json!({"even": true}));
     assert_eq!(found["result"]["points"].as_array().map(Vec::len), Some(1));
-    for by_id in [json!({"query": 5, "limit": 1}), json!({"query": {"nearest": 5}, "limit": 1})] {
+    for by_id in [
+        json!({"query": 5, "limit": 1}),
+        json!({"query": {"nearest": 5}, "limit": 1}),
+    ] {
         let (_, found) = rest.post(&query, &by_id).await?;
         assert_eq!(found["result"]["points"][0]["id"], 4);
     }
@@ -246,7 +262,10 @@ async fn indexes_are_created_described_and_dropped() -> Outcome {
     rest.put(&format!("{index}?wait=true"), &text).await?;
     let (_, info) = rest.get(&collection).await?;
     let schema = &info["result"]["payload_schema"];
-    assert_eq!(schema["studio.name"], json!({"data_type": "keyword", "points": 0}));
+    assert_eq!(
+        schema["studio.name"],
+        json!({"data_type": "keyword", "points": 0})
+    );
     assert_eq!(schema["plot"]["params"]["tokenizer"], "word");
 
     rest.delete(&format!("{index}/plot?wait=true")).await?;
@@ -272,29 +291,139 @@ async fn bad_requests_get_qdrants_status_and_words() -> Outcome {
     let put = Method::PUT;
     let post = Method::POST;
     let cases: Vec<(&Method, &str, Value, u16, &str)> = vec![
-        (&put, &points, one(json!([1, 2, 3])), 400, "Wrong input: Vector dimension error: expected dim: 4, got 3"),
-        (&put, &points, one(json!([])), 422, "Validation error in JSON body: ["),
-        (&put, &points, json!({"points": []}), 400, "Bad request: Empty update request"),
+        (
+            &put,
+            &points,
+            one(json!([1, 2, 3])),
+            400,
+            "Wrong input: Vector dimension error: expected dim: 4, got 3",
+        ),
+        (
+            &put,
+            &points,
+            one(json!([])),
+            422,
+            "Validation error in JSON body: [",
+        ),
+        (
+            &put,
+            &points,
+            json!({"points": []}),
+            400,
+            "Bad request: Empty update request",
+        ),
         (&put, &points, json!({}), 400, "Format error in JSON body: "),
-        (&put, &points, json!({"points": [{"id": -3, "vector": [1, 2, 3, 4]}]}), 400, "Format error in JSON body: value -3 is not a valid point ID, valid values are either an unsigned integer or a UUID"),
-        (&put, &points, json!({"points": [{"id": "zz", "vector": [1, 2, 3, 4]}]}), 400, "Format error in JSON body: value zz is not a valid point ID"),
-        (&put, &points, json!({"points": [{"id": 1, "vector": ["a"]}]}), 400, "Format error in JSON body: "),
-        (&put, &points, json!({"batch": {"ids": [1, 2], "vectors": [[1, 2, 3, 4]]}}), 422, "Validation error in JSON body: [batch"),
-        (&put, &points, json!({"batch": {"ids": [1], "vectors": [[1, 2, 3, 4]], "payloads": [null, {}]}}), 422, "Validation error in JSON body: [batch"),
-        (&post, &query, json!({"query": [1, 2, 3]}), 400, "Wrong input: Vector dimension error: expected dim: 4, got 3"),
-        (&post, &query, json!({"query": [1, 2, 3, 4], "using": "x"}), 400, "Wrong input: Not existing vector name error: x"),
-        (&post, &query, json!({"query": 99}), 404, "Not found: No point with id 99 found"),
-        (&post, &query, json!({"query": [1, 2, 3, 4], "limit": 0}), 422, "Validation error in "),
-        (&post, &query, json!({"query": {"nothing": "known"}}), 400, "Format error in JSON body: "),
-        (&post, &scroll, json!({"limit": 0}), 422, "Validation error in "),
-        (&post, &scroll, json!({"order_by": "year"}), 400, "Wrong input: No range index for `order_by` key: `year`."),
-        (&post, &scroll, json!({"filter": {"mist": []}}), 400, "Format error in JSON body: unknown field `mist`"),
-        (&post, &delete, json!({"points": []}), 400, "Bad request: Empty update request"),
-        (&post, &delete, json!({}), 400, "Format error in JSON body: "),
+        (
+            &put,
+            &points,
+            json!({"points": [{"id": -3, "vector": [1, 2, 3, 4]}]}),
+            400,
+            "Format error in JSON body: value -3 is not a valid point ID, valid values are either an unsigned integer or a UUID",
+        ),
+        (
+            &put,
+            &points,
+            json!({"points": [{"id": "zz", "vector": [1, 2, 3, 4]}]}),
+            400,
+            "Format error in JSON body: value zz is not a valid point ID",
+        ),
+        (
+            &put,
+            &points,
+            json!({"points": [{"id": 1, "vector": ["a"]}]}),
+            400,
+            "Format error in JSON body: ",
+        ),
+        (
+            &put,
+            &points,
+            json!({"batch": {"ids": [1, 2], "vectors": [[1, 2, 3, 4]]}}),
+            422,
+            "Validation error in JSON body: [batch",
+        ),
+        (
+            &put,
+            &points,
+            json!({"batch": {"ids": [1], "vectors": [[1, 2, 3, 4]], "payloads": [null, {}]}}),
+            422,
+            "Validation error in JSON body: [batch",
+        ),
+        (
+            &post,
+            &query,
+            json!({"query": [1, 2, 3]}),
+            400,
+            "Wrong input: Vector dimension error: expected dim: 4, got 3",
+        ),
+        (
+            &post,
+            &query,
+            json!({"query": [1, 2, 3, 4], "using": "x"}),
+            400,
+            "Wrong input: Not existing vector name error: x",
+        ),
+        (
+            &post,
+            &query,
+            json!({"query": 99}),
+            404,
+            "Not found: No point with id 99 found",
+        ),
+        (
+            &post,
+            &query,
+            json!({"query": [1, 2, 3, 4], "limit": 0}),
+            422,
+            "Validation error in ",
+        ),
+        (
+            &post,
+            &query,
+            json!({"query": {"nothing": "known"}}),
+            400,
+            "Format error in JSON body: ",
+        ),
+        (
+            &post,
+            &scroll,
+            json!({"limit": 0}),
+            422,
+            "Validation error in ",
+        ),
+        (
+            &post,
+            &scroll,
+            json!({"order_by": "year"}),
+            400,
+            "Wrong input: No range index for `order_by` key: `year`.",
+        ),
+        (
+            &post,
+            &scroll,
+            json!({"filter": {"mist": []}}),
+            400,
+            "Format error in JSON body: unknown field `mist`",
+        ),
+        (
+            &post,
+            &delete,
+            json!({"points": []}),
+            400,
+            "Bad request: Empty update request",
+        ),
+        (
+            &post,
+            &delete,
+            json!({}),
+            400,
+            "Format error in JSON body: ",
+        ),
     ];
     for (method, path, body, status, message) in cases {
         let path = format!("{path}?wait=true");
-        let (answered, answer) = rest.json(method.clone(), &path, body.to_string().into()).await?;
+        let (answered, answer) = rest
+            .json(method.clone(), &path, body.to_string().into())
+            .await?;
         assert_eq!(answered.as_u16(), status, "{body}: {answer}");
         assert!(error_of(&answer).starts_with(message), "{body}: {answer}");
         assert!(answer["time"].is_number());
@@ -311,7 +440,10 @@ async fn bad_requests_get_qdrants_status_and_words() -> Outcome {
     assert_eq!(error_of(&answer), expected);
     let (status, answer) = rest.get(&format!("{points}/zz")).await?;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(error_of(&answer), "Wrong input: Can not recognize \"zz\" as point id");
+    assert_eq!(
+        error_of(&answer),
+        "Wrong input: Can not recognize \"zz\" as point id"
+    );
     Ok(())
 }
 
@@ -320,11 +452,31 @@ async fn impossible_collections_get_qdrants_status() -> Outcome {
     let qdrant = Qdrant::start().await;
     let rest = Rest::at(qdrant.rest_url());
     let cases = [
-        ("zero", json!({"vectors": {"size": 0, "distance": "Dot"}}), 400),
-        ("vast", json!({"vectors": {"size": 70_000, "distance": "Dot"}}), 422),
-        ("what", json!({"vectors": {"size": 4, "distance": "Far"}}), 400),
-        ("a%2Fb", json!({"vectors": {"size": 4, "distance": "Dot"}}), 422),
-        ("hnsw", json!({"vectors": {}, "hnsw_config": {"ef_construct": 1}}), 422),
+        (
+            "zero",
+            json!({"vectors": {"size": 0, "distance": "Dot"}}),
+            400,
+        ),
+        (
+            "vast",
+            json!({"vectors": {"size": 70_000, "distance": "Dot"}}),
+            422,
+        ),
+        (
+            "what",
+            json!({"vectors": {"size": 4, "distance": "Far"}}),
+            400,
+        ),
+        (
+            "a%2Fb",
+            json!({"vectors": {"size": 4, "distance": "Dot"}}),
+            422,
+        ),
+        (
+            "hnsw",
+            json!({"vectors": {}, "hnsw_config": {"ef_construct": 1}}),
+            422,
+        ),
         (
             "twice",
             json!({"vectors": {"x": {"size": 4, "distance": "Dot"}}, "sparse_vectors": {"x": {}}}),
@@ -348,7 +500,10 @@ async fn a_body_over_32_mebibytes_is_refused() -> Outcome {
     let body = json!({"points": [{"id": 1, "vector": [1], "payload": {"long": long}}]});
     let (status, answer) = rest.put(&points, &body).await?;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(error_of(&answer).contains("larger than allowed"), "{answer}");
+    assert!(
+        error_of(&answer).contains("larger than allowed"),
+        "{answer}"
+    );
     Ok(())
 }
 
@@ -358,7 +513,9 @@ async fn collection_names_are_percent_encoded() -> Outcome {
     let rest = Rest::at(qdrant.rest_url());
     let vectors = json!({"vectors": {"size": 1, "distance": "Dot"}});
     for (encoded, name) in [("b%C3%BCcher%20%26%20%2E%2E", "bücher & .."), ("%2E", ".")] {
-        let (status, answer) = rest.put(&format!("/collections/{encoded}"), &vectors).await?;
+        let (status, answer) = rest
+            .put(&format!("/collections/{encoded}"), &vectors)
+            .await?;
         // A real server, whose collections are directories of their name, may refuse.
         if !qdrant.is_embedded() && status != StatusCode::OK {
             continue;

@@ -45,10 +45,7 @@ impl Plain {
     }
 }
 
-pub(crate) async fn count(
-    client: &qdrant_client::Qdrant,
-    collection: &str,
-) -> anyhow::Result<u64> {
+pub(crate) async fn count(client: &qdrant_client::Qdrant, collection: &str) -> anyhow::Result<u64> {
     let count = qdrant_client::qdrant::CountPointsBuilder::new(collection).exact(true);
     let counted = client.count(count).await?.result;
     Ok(counted.map_or(0, |counted| counted.count))

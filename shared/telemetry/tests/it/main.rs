@@ -59,6 +59,18 @@ async fn probes_and_metrics_follow_the_conditions() {
     server.await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn metrics_are_there_without_any_condition() {
+    let registry = registry("ingest-test", "1.2.3").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let router = admin_router(registry, Readiness::new());
+    let server = tokio::spawn(serve_admin(listener, router, CancellationToken::new()));
+    assert!(get(addr, "/metrics").await.contains("alioth_build_info"));
+    assert!(get(addr, "/readyz").await.starts_with("HTTP/1.1 200"));
+    server.abort();
+}
+
 #[test]
 fn every_variable_is_in_the_readme() {
     let readme = include_str!("../../README.md");

@@ -19,9 +19,8 @@ mod edge;
 /// Qdrant's own bound of a dense vector's size.
 const VECTOR_SIZE: u64 = 65_536;
 /// Characters no collection or vector name may have, as in Qdrant.
-const FORBIDDEN_IN_NAMES: [char; 11] = [
-    '<', '>', ':', '"', '/', '\\', '|', '?', '*', '\0', '\u{1F}',
-];
+const FORBIDDEN_IN_NAMES: [char; 11] =
+    ['<', '>', ':', '"', '/', '\\', '|', '?', '*', '\0', '\u{1F}'];
 /// The longest collection name, in characters, and vector name, in bytes.
 const NAME_LENGTH: usize = 255;
 const VECTOR_NAME_LENGTH: usize = 200;
@@ -239,7 +238,10 @@ impl CreateCollection {
     /// # Errors
     /// Names the field that breaks a rule.
     pub(crate) fn complete(self) -> Result<CollectionConfig, RequestError> {
-        let hnsw_config = self.hnsw_config.unwrap_or_default().over(HnswIndexConfig::default());
+        let hnsw_config = self
+            .hnsw_config
+            .unwrap_or_default()
+            .over(HnswIndexConfig::default());
         let wal = self.wal_config.unwrap_or_default();
         let config = CollectionConfig {
             params: CollectionParams {

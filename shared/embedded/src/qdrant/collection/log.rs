@@ -158,7 +158,10 @@ fn checksum(sequence: u64, body: &[u8]) -> u32 {
 }
 
 /// The next whole record, or `None` at the end, torn or not.
-fn read_record(reader: &mut impl Read, expected: Option<u64>) -> io::Result<Option<(u64, Vec<u8>)>> {
+fn read_record(
+    reader: &mut impl Read,
+    expected: Option<u64>,
+) -> io::Result<Option<(u64, Vec<u8>)>> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     reader.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
     let Ok(header) = <[u8; HEADER_BYTES]>::try_from(header) else {

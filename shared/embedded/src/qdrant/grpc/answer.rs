@@ -72,7 +72,9 @@ pub(super) fn id(id: qdrant_edge::PointId) -> PointId {
 fn payload(
     payload: Option<Payload>,
 ) -> std::collections::HashMap<String, qdrant_client::qdrant::Value> {
-    payload.map(|Payload(object)| fields(object)).unwrap_or_default()
+    payload
+        .map(|Payload(object)| fields(object))
+        .unwrap_or_default()
 }
 
 fn vectors(vectors: VectorStructInternal) -> VectorsOutput {
@@ -84,7 +86,9 @@ fn vectors(vectors: VectorStructInternal) -> VectorsOutput {
             VectorsOptions::Vector(output(VectorInternal::MultiDense(vector)))
         }
         VectorStructInternal::Named(named) => {
-            let named = named.into_iter().map(|(name, vector)| (name, output(vector)));
+            let named = named
+                .into_iter()
+                .map(|(name, vector)| (name, output(vector)));
             VectorsOptions::Vectors(NamedVectorsOutput {
                 vectors: named.collect(),
             })

@@ -40,10 +40,7 @@ impl Collections for CollectionsService {
         }))
     }
 
-    async fn list(
-        &self,
-        _: Request<ListCollectionsRequest>,
-    ) -> Answer<ListCollectionsResponse> {
+    async fn list(&self, _: Request<ListCollectionsRequest>) -> Answer<ListCollectionsResponse> {
         let started = Instant::now();
         let names = self.node.collections.names().into_iter();
         Ok(Response::new(ListCollectionsResponse {
@@ -112,10 +109,7 @@ impl Collections for CollectionsService {
         }))
     }
 
-    async fn update(
-        &self,
-        _: Request<UpdateCollection>,
-    ) -> Answer<CollectionOperationResponse> {
+    async fn update(&self, _: Request<UpdateCollection>) -> Answer<CollectionOperationResponse> {
         lacking("UpdateCollection")
     }
 

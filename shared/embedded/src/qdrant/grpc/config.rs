@@ -113,7 +113,10 @@ pub(super) fn answer(config: &CollectionConfig) -> proto::CollectionConfig {
             wal_segments_ahead: Some(config.wal_config.wal_segments_ahead as u64),
             wal_retain_closed: Some(config.wal_config.wal_retain_closed as u64),
         }),
-        quantization_config: config.quantization_config.as_ref().map(quantization::answer),
+        quantization_config: config
+            .quantization_config
+            .as_ref()
+            .map(quantization::answer),
         metadata: payload::fields(config.metadata.clone().unwrap_or_default()),
         ..proto::CollectionConfig::default()
     }
@@ -157,16 +160,21 @@ fn dense_answer(params: &VectorParams) -> proto::VectorParams {
         Distance::Dot => proto::Distance::Dot,
         Distance::Manhattan => proto::Distance::Manhattan,
     };
-    let multi = params.multivector_config.map(|config| match config.comparator {
-        MultiVectorComparator::MaxSim => proto::MultiVectorConfig {
-            comparator: proto::MultiVectorComparator::MaxSim.into(),
-        },
-    });
+    let multi = params
+        .multivector_config
+        .map(|config| match config.comparator {
+            MultiVectorComparator::MaxSim => proto::MultiVectorConfig {
+                comparator: proto::MultiVectorComparator::MaxSim.into(),
+            },
+        });
     proto::VectorParams {
         size: params.size.get(),
         distance: distance.into(),
         hnsw_config: params.hnsw_config.map(hnsw_diff_answer),
-        quantization_config: params.quantization_config.as_ref().map(quantization::answer),
+        quantization_config: params
+            .quantization_config
+            .as_ref()
+            .map(quantization::answer),
         on_disk: params.on_disk,
         datatype: params.datatype.map(datatype_answer),
         multivector_config: multi,
@@ -279,7 +287,10 @@ fn optimizers(given: OptimizersConfigDiff) -> OptimizersConfig {
             .or(base.default_segment_number),
         max_segment_size: given.max_segment_size.map(size),
         memmap_threshold: given.memmap_threshold.map(size),
-        indexing_threshold: given.indexing_threshold.map(size).or(base.indexing_threshold),
+        indexing_threshold: given
+            .indexing_threshold
+            .map(size)
+            .or(base.indexing_threshold),
         flush_interval_sec: given.flush_interval_sec.or(base.flush_interval_sec),
         max_optimization_threads: given.deprecated_max_optimization_threads.map(size),
     }
@@ -305,7 +316,9 @@ fn each<T, U>(
     convert: impl Fn(T) -> Result<U, RequestError>,
 ) -> Result<BTreeMap<String, U>, RequestError> {
     let named = named.into_iter();
-    named.map(|(name, params)| Ok((name, convert(params)?))).collect()
+    named
+        .map(|(name, params)| Ok((name, convert(params)?)))
+        .collect()
 }
 
 fn positive(given: Option<u32>, field: &str) -> Result<Option<NonZeroU32>, RequestError> {

@@ -43,7 +43,9 @@ fn conditions_json(conditions: Vec<Condition>) -> Result<Json, RequestError> {
 }
 
 fn condition_json(condition: Condition) -> Result<Json, RequestError> {
-    let condition = condition.condition_one_of.ok_or_else(|| missing("condition"))?;
+    let condition = condition
+        .condition_one_of
+        .ok_or_else(|| missing("condition"))?;
     Ok(match condition {
         ConditionOneOf::Field(field) => field_json(field)?,
         ConditionOneOf::IsEmpty(field) => json!({"is_empty": {"key": field.key}}),
@@ -89,15 +91,24 @@ fn field_json(field: FieldCondition) -> Result<Json, RequestError> {
     }
     if let Some(given) = field.geo_radius {
         let center = given.center.map(geo_json);
-        set("geo_radius", json!({"center": center, "radius": given.radius}));
+        set(
+            "geo_radius",
+            json!({"center": center, "radius": given.radius}),
+        );
     }
     if let Some(given) = field.geo_polygon {
         let exterior = given.exterior.map(line_json);
         let interiors: Vec<_> = given.interiors.into_iter().map(line_json).collect();
-        set("geo_polygon", json!({"exterior": exterior, "interiors": interiors}));
+        set(
+            "geo_polygon",
+            json!({"exterior": exterior, "interiors": interiors}),
+        );
     }
     if let Some(ValuesCount { lt, gt, gte, lte }) = field.values_count {
-        set("values_count", json!({"lt": lt, "gt": gt, "gte": gte, "lte": lte}));
+        set(
+            "values_count",
+            json!({"lt": lt, "gt": gt, "gte": gte, "lte": lte}),
+        );
     }
     if let Some(given) = field.is_empty {
         set("is_empty", json!(given));
@@ -109,21 +120,23 @@ fn field_json(field: FieldCondition) -> Result<Json, RequestError> {
 }
 
 fn match_json(given: Match) -> Result<Json, RequestError> {
-    Ok(match given.match_value.ok_or_else(|| missing("match value"))? {
-        MatchValue::Keyword(value) => json!({"value": value}),
-        MatchValue::Integer(value) => json!({"value": value}),
-        MatchValue::Boolean(value) => json!({"value": value}),
-        MatchValue::Text(text) => json!({"text": text}),
-        MatchValue::TextAny(text) => json!({"text_any": text}),
-        MatchValue::Phrase(phrase) => json!({"phrase": phrase}),
-        MatchValue::Keywords(any) => json!({"any": any.strings}),
-        MatchValue::Integers(any) => json!({"any": any.integers}),
-        MatchValue::ExceptKeywords(except) => json!({"except": except.strings}),
-        MatchValue::ExceptIntegers(except) => json!({"except": except.integers}),
-        MatchValue::Prefix(_) | MatchValue::Substring(_) => {
-            return Err(RequestError::Unsupported("a prefix or substring match"));
-        }
-    })
+    Ok(
+        match given.match_value.ok_or_else(|| missing("match value"))? {
+            MatchValue::Keyword(value) => json!({"value": value}),
+            MatchValue::Integer(value) => json!({"value": value}),
+            MatchValue::Boolean(value) => json!({"value": value}),
+            MatchValue::Text(text) => json!({"text": text}),
+            MatchValue::TextAny(text) => json!({"text_any": text}),
+            MatchValue::Phrase(phrase) => json!({"phrase": phrase}),
+            MatchValue::Keywords(any) => json!({"any": any.strings}),
+            MatchValue::Integers(any) => json!({"any": any.integers}),
+            MatchValue::ExceptKeywords(except) => json!({"except": except.strings}),
+            MatchValue::ExceptIntegers(except) => json!({"except": except.integers}),
+            MatchValue::Prefix(_) | MatchValue::Substring(_) => {
+                return Err(RequestError::Unsupported("a prefix or substring match"));
+            }
+        },
+    )
 }
 
 fn datetime_range_json(range: DatetimeRange) -> Result<Json, RequestError> {

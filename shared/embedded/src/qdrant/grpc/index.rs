@@ -7,9 +7,9 @@ use qdrant_client::qdrant::{
     payload_index_params::IndexParams, stemming_algorithm::StemmingParams,
 };
 use qdrant_edge::{
-    BoolIndexParams, DatetimeIndexParams, FloatIndexParams,
-    GeoIndexParams, IntegerIndexParams, KeywordIndexParams, PayloadFieldSchema, PayloadIndexInfo,
-    PayloadSchemaParams, PayloadSchemaType, TextIndexParams, TokenizerType, UuidIndexParams,
+    BoolIndexParams, DatetimeIndexParams, FloatIndexParams, GeoIndexParams, IntegerIndexParams,
+    KeywordIndexParams, PayloadFieldSchema, PayloadIndexInfo, PayloadSchemaParams,
+    PayloadSchemaType, TextIndexParams, TokenizerType, UuidIndexParams,
 };
 use serde_json::json;
 

@@ -47,9 +47,12 @@ fn json(value: Value) -> Result<Json, RequestError> {
             })?)
         }
         Some(Kind::StringValue(value)) => Json::String(value),
-        Some(Kind::ListValue(list)) => {
-            Json::Array(list.values.into_iter().map(json).collect::<Result<_, _>>()?)
-        }
+        Some(Kind::ListValue(list)) => Json::Array(
+            list.values
+                .into_iter()
+                .map(json)
+                .collect::<Result<_, _>>()?,
+        ),
         Some(Kind::StructValue(value)) => Json::Object(object(value.fields)?),
     })
 }

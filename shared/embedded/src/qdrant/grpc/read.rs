@@ -189,5 +189,7 @@ fn start_from(value: start_from::Value) -> Result<StartFrom, RequestError> {
 }
 
 fn size(given: Option<u64>, default: usize) -> usize {
-    given.map_or(default, |given| usize::try_from(given).unwrap_or(usize::MAX))
+    given.map_or(default, |given| {
+        usize::try_from(given).unwrap_or(usize::MAX)
+    })
 }

@@ -29,7 +29,11 @@ pub(super) fn upsert(request: UpsertPoints) -> Result<Upsert, RequestError> {
         Ok(proto::UpdateMode::Upsert) | Err(_) => UpdateMode::Upsert,
     };
     Ok(Upsert {
-        points: request.points.into_iter().map(point).collect::<Result<_, _>>()?,
+        points: request
+            .points
+            .into_iter()
+            .map(point)
+            .collect::<Result<_, _>>()?,
         filter: request.update_filter.map(filter).transpose()?,
         mode,
     })
@@ -64,8 +68,12 @@ pub(super) fn point_id(id: PointId) -> Result<qdrant_edge::PointId, RequestError
 }
 
 fn point(point: PointStruct) -> Result<PointStructPersisted, RequestError> {
-    let vectors = point.vectors.ok_or_else(|| malformed("Expected some vectors"))?;
-    let id = point.id.ok_or_else(|| malformed("Empty ID is not allowed"))?;
+    let vectors = point
+        .vectors
+        .ok_or_else(|| malformed("Expected some vectors"))?;
+    let id = point
+        .id
+        .ok_or_else(|| malformed("Empty ID is not allowed"))?;
     Ok(PointStructPersisted {
         id: point_id(id)?,
         vector: vector_struct(vectors)?,

@@ -5,9 +5,8 @@ use std::{collections::HashMap, fmt::Display};
 
 use axum::{body::Bytes, extract::rejection::BytesRejection, http::StatusCode};
 use qdrant_edge::{
-    Filter, Payload, PayloadFieldSchema, PointId, PointStructPersisted, SearchParams,
-    SparseVector, UpdateMode, VectorPersisted, VectorStructPersisted,
-    WithPayloadInterface, WithVector,
+    Filter, Payload, PayloadFieldSchema, PointId, PointStructPersisted, SearchParams, SparseVector,
+    UpdateMode, VectorPersisted, VectorStructPersisted, WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value as Json;
@@ -206,7 +205,10 @@ pub(super) struct QueryBody {
     expecting = "Expected some form of vector or id; the embedded node knows no other query"
 )]
 enum QueryInput {
-    Nearest { nearest: VectorInput, mmr: Option<Json> },
+    Nearest {
+        nearest: VectorInput,
+        mmr: Option<Json>,
+    },
     Vector(VectorInput),
 }
 
@@ -234,9 +236,12 @@ impl QueryBody {
             Some(QueryInput::Nearest { mmr: Some(_), .. }) => {
                 return Err(RequestError::Unsupported("a query with MMR"));
             }
-            Some(QueryInput::Nearest { nearest: vector, .. } | QueryInput::Vector(vector)) => {
-                Target::Nearest(vector.into_example())
-            }
+            Some(
+                QueryInput::Nearest {
+                    nearest: vector, ..
+                }
+                | QueryInput::Vector(vector),
+            ) => Target::Nearest(vector.into_example()),
         };
         Ok(Query {
             target,

@@ -56,10 +56,7 @@ pub(super) async fn create(
     answer(node.change(create).await.map(|()| true), started)
 }
 
-pub(super) async fn delete(
-    State(node): State<Arc<Node>>,
-    Path(name): Path<String>,
-) -> Response {
+pub(super) async fn delete(State(node): State<Arc<Node>>, Path(name): Path<String>) -> Response {
     let started = Instant::now();
     let delete = move |collections: &crate::qdrant::Collections| collections.delete(&name);
     answer(node.change(delete).await, started)

@@ -97,7 +97,9 @@ pub(super) async fn get(
             shard.retrieve(&[id], Some(everything.0), Some(everything.1))
         })?;
         let point = found.into_iter().next().map(Point::from);
-        point.ok_or_else(|| RequestError::PointMissing(format!("Point with id {id} does not exists!")))
+        point.ok_or_else(|| {
+            RequestError::PointMissing(format!("Point with id {id} does not exists!"))
+        })
     };
     answer(node.read(collection, get).await, started)
 }

@@ -25,7 +25,10 @@ fn points() -> Vec<PointStructPersisted> {
     };
     let named = HashMap::from([
         ("dense".to_owned(), VectorPersisted::Dense(vec![1.0, 2.0])),
-        ("multi".to_owned(), VectorPersisted::MultiDense(vec![vec![1.0], vec![2.0]])),
+        (
+            "multi".to_owned(),
+            VectorPersisted::MultiDense(vec![vec![1.0], vec![2.0]]),
+        ),
         ("sparse".to_owned(), VectorPersisted::Sparse(sparse)),
         (String::new(), VectorPersisted::Dense(vec![0.0])),
     ]);

@@ -48,8 +48,16 @@ fn vectors_that_fit_are_taken() {
 fn vectors_that_do_not_fit_are_refused_in_qdrants_words() {
     let dense = |length| VectorPersisted::Dense(vec![1.0; length]);
     let cases = [
-        ("dense", dense(2), "Wrong input: Vector dimension error: expected dim: 3, got 2"),
-        ("multi", dense(3), "Wrong input: Vector dimension error: expected dim: 2, got 3"),
+        (
+            "dense",
+            dense(2),
+            "Wrong input: Vector dimension error: expected dim: 3, got 2",
+        ),
+        (
+            "multi",
+            dense(3),
+            "Wrong input: Vector dimension error: expected dim: 2, got 3",
+        ),
         (
             "multi",
             VectorPersisted::MultiDense(vec![vec![1.0; 3]; 2]),
@@ -70,9 +78,21 @@ fn vectors_that_do_not_fit_are_refused_in_qdrants_words() {
             dense(3),
             "Wrong input: Conversion between sparse and regular vectors failed",
         ),
-        ("nobody", dense(3), "Wrong input: Not existing vector name error: nobody"),
-        ("", dense(3), "Wrong input: Not existing vector name error: "),
-        ("dense", dense(0), "Validation error in body: [dense vector must not be empty]"),
+        (
+            "nobody",
+            dense(3),
+            "Wrong input: Not existing vector name error: nobody",
+        ),
+        (
+            "",
+            dense(3),
+            "Wrong input: Not existing vector name error: ",
+        ),
+        (
+            "dense",
+            dense(0),
+            "Validation error in body: [dense vector must not be empty]",
+        ),
         (
             "sparse",
             sparse(&[1, 2], &[1.0]),
@@ -100,7 +120,11 @@ fn vectors_that_do_not_fit_are_refused_in_qdrants_words() {
         ),
     ];
     for (name, vector, expected) in cases {
-        assert_eq!(check(name, &vector), Err(expected.to_owned()), "{name}: {vector:?}");
+        assert_eq!(
+            check(name, &vector),
+            Err(expected.to_owned()),
+            "{name}: {vector:?}"
+        );
     }
 }
 
@@ -112,7 +136,9 @@ fn a_written_point_names_the_vector_of_the_wrong_dimension() {
         vector: VectorStructPersisted::Named(named),
         payload: None,
     };
-    let error = schema().check_points(&[point]).expect_err("it does not fit");
+    let error = schema()
+        .check_points(&[point])
+        .expect_err("it does not fit");
     let expected = "Wrong input: Vector dimension error: expected dim: 3, got 1 for vector 'dense'";
     assert_eq!(error.to_string(), expected);
 }

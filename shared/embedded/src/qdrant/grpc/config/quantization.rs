@@ -4,7 +4,8 @@
 #![expect(deprecated, reason = "clients of any age are served")]
 
 use qdrant_client::qdrant::{
-    self as proto, binary_quantization_query_encoding::{Setting, Variant},
+    self as proto,
+    binary_quantization_query_encoding::{Setting, Variant},
     quantization_config::Quantization,
 };
 use qdrant_edge::{
