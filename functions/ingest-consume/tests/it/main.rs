@@ -6,6 +6,10 @@ mod away;
 mod drain;
 mod outage;
 mod process;
+#[expect(
+    dead_code,
+    reason = "shared with the cluster's tests, which use all of it"
+)]
 #[path = "../../../../shared/cluster/tests/it/scripted.rs"]
 mod scripted;
 mod world;
