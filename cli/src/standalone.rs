@@ -171,7 +171,7 @@ impl Standalone {
             registry,
             readiness,
         };
-        let config = settings.consume.clone();
+        let config = settings.consume;
         let until = token.clone();
         functions.spawn(async move {
             let ended = ingest_consume::run(config, consume, until).await;

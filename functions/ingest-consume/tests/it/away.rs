@@ -95,7 +95,7 @@ async fn a_wrong_key_is_not_ready_until_it_works_and_dead_letters_nothing() {
     config.api_key = Secret::from("right");
     let running = Running::start_with(&queues, quick(), &config);
     running.wait_applied(50).await;
-    assert!(running.readiness.is_ready());
+    wait_until(DEADLINE, || async { running.readiness.is_ready() }).await;
     assert_eq!(count(&right, &films).await, 50);
     running.stop().await;
 }

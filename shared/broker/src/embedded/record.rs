@@ -21,7 +21,7 @@ pub(super) enum RecordError {
     Header(u8),
 }
 
-/// Bytes that [`write`] fills.
+/// Bytes that [`write()`] fills.
 pub(super) fn length(message: &OutgoingMessage) -> usize {
     let header = |(name, value): &(String, HeaderValue)| {
         let value = match value {
