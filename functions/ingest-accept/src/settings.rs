@@ -2,11 +2,9 @@
 
 use alioth_broker::AmqpConfig;
 use alioth_cluster::QdrantConfig;
-use alioth_config::{ConfigError, Loader, Problem};
+use alioth_config::{ConfigError, Loader};
 use alioth_telemetry::{AdminConfig, LogConfig};
 use ingest_accept::Config;
-
-const AMQP_URL: &str = "ALIOTH_AMQP_URL";
 
 /// All sections of the process.
 pub(crate) struct Settings {
@@ -30,20 +28,8 @@ impl Settings {
             qdrant: loader.section(),
             accept: Config::load(&mut loader),
         };
-        let broker_is_set = loader.is_set(AMQP_URL);
-        let mut problems = match loader.finish() {
-            Ok(()) => Vec::new(),
-            Err(error) => error.problems,
-        };
-        if !broker_is_set {
-            problems.push(Problem {
-                variable: AMQP_URL.to_owned(),
-                message: "is not set".to_owned(),
-            });
-        }
-        if problems.is_empty() {
-            return Ok(settings);
-        }
-        Err(ConfigError { problems })
+        loader.require("ALIOTH_AMQP_URL");
+        loader.finish()?;
+        Ok(settings)
     }
 }

@@ -2,7 +2,7 @@
 
 use alioth_broker::AmqpConfig;
 use alioth_cluster::QdrantConfig;
-use alioth_config::{ConfigError, Loader, Problem};
+use alioth_config::{ConfigError, Loader};
 use alioth_telemetry::{AdminConfig, LogConfig};
 use ingest_consume::Config;
 
@@ -28,20 +28,8 @@ impl Settings {
             qdrant: loader.section(),
             consume: Config::load(&mut loader),
         };
-        let no_broker = !loader.is_set("ALIOTH_AMQP_URL");
-        let mut problems = loader
-            .finish()
-            .err()
-            .map_or_else(Vec::new, |error| error.problems);
-        if no_broker {
-            problems.push(Problem {
-                variable: "ALIOTH_AMQP_URL".to_owned(),
-                message: "is not set".to_owned(),
-            });
-        }
-        if problems.is_empty() {
-            return Ok(settings);
-        }
-        Err(ConfigError { problems })
+        loader.require("ALIOTH_AMQP_URL");
+        loader.finish()?;
+        Ok(settings)
     }
 }

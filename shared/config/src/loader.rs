@@ -102,6 +102,14 @@ impl Loader {
         self.variables.contains_key(name)
     }
 
+    /// Reports a variable that has to be set and is not: whether one has to be is sometimes the
+    /// process's to say, not its section's.
+    pub fn require(&mut self, name: &str) {
+        if !self.is_set(name) {
+            self.report(name.to_owned(), "is not set".to_owned());
+        }
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

@@ -118,3 +118,16 @@ fn variables_are_listed_and_missing_ones_found_in_a_document() {
         ["ALIOTH_EXAMPLE_URL"]
     );
 }
+
+#[test]
+fn a_required_variable_is_reported_with_the_other_problems() {
+    let mut loader = Loader::new([("ALIOTH_EXAMPLE_URL".to_owned(), "x".to_owned())]);
+    loader.section::<Example>();
+    loader.require("ALIOTH_EXAMPLE_URL");
+    loader.require("ALIOTH_EXAMPLE_NOTE");
+    let error = loader.finish().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bad configuration, 1 problem:\n  ALIOTH_EXAMPLE_NOTE: is not set"
+    );
+}
