@@ -1,5 +1,7 @@
 //! Measures the process over a real RabbitMQ: start, memory, requests a second, CPU a point.
 //! `cargo bench -p ingest-accept`; every figure is printed, none is asserted.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run panics")]
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 #[path = "../tests/it/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]
@@ -7,12 +9,11 @@ mod support;
 
 use std::{
     hint::black_box,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use alioth_points::Write;
-use alioth_testkit::RabbitMq;
+use alioth_testkit::{RabbitMq, usage::mib};
 use bytes::Bytes;
 use serde_json::json;
 use support::{Http, Process, World, collection, shared_qdrant, unique_prefix};
@@ -75,14 +76,15 @@ async fn is_ready(process: &Process) -> bool {
 async fn load() {
     let world = World::start().await;
     let name = collection(shared_qdrant().await, DIMENSIONS as u64).await;
-    let idle = world.process.resident_bytes();
+    let usage = world.process.usage();
+    let idle = usage.resident_bytes();
     let body = body(&name);
     let parse = parse_time(&body);
     write_many(&world, &body, REQUESTS / 10).await;
 
-    let (cpu, began) = (cpu_time(&world.process), Instant::now());
+    let (cpu, began) = (usage.cpu_time(), Instant::now());
     write_many(&world, &body, REQUESTS).await;
-    let (cpu, wall) = (cpu_time(&world.process) - cpu, began.elapsed());
+    let (cpu, wall) = (usage.cpu_time() - cpu, began.elapsed());
 
     let (requests, points) = (WRITERS * REQUESTS, WRITERS * REQUESTS * POINTS);
     let a_point = |span: Duration| span.as_secs_f64() * 1e6 / points as f64;
@@ -93,7 +95,7 @@ async fn load() {
     println!(
         "resident: idle {:.1} MiB, most {:.1} MiB",
         mib(idle),
-        mib(world.process.peak_resident_bytes())
+        mib(usage.peak_resident_bytes())
     );
     println!(
         "{WRITERS} writers: {:.0} requests/s, {:.0} points/s",
@@ -150,32 +152,4 @@ async fn write_many(world: &World, body: &Bytes, requests: usize) {
         });
     }
     writers.join_all().await;
-}
-
-/// User and system time of the process so far.
-fn cpu_time(process: &Process) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
-    // The command's name, in parentheses, may hold blanks.
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    let per_second = Command::new("getconf")
-        .arg("CLK_TCK")
-        .output()
-        .unwrap()
-        .stdout;
-    let per_second: u64 = String::from_utf8(per_second)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    Duration::from_millis(ticks * 1000 / per_second)
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -14,7 +14,7 @@ use alioth_broker::{
     Queue, RabbitMqBroker,
 };
 use alioth_config::Secret;
-use alioth_testkit::{RabbitMq, wait_until};
+use alioth_testkit::{ProcessUsage, RabbitMq, wait_until};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use lapin::{
@@ -102,12 +102,12 @@ async fn measure(
     messages: usize,
     work: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Cost, Failure> {
-    let (begun, cpu) = (Instant::now(), cpu()?);
+    let (begun, before) = (Instant::now(), cpu());
     work.await?;
     Ok(Cost {
         messages,
         wall: begun.elapsed(),
-        cpu: self::cpu()?.saturating_sub(cpu),
+        cpu: cpu().saturating_sub(before),
     })
 }
 
@@ -117,17 +117,8 @@ fn report(what: &str, cost: &Cost) {
     println!("  {what:<22} {rate:>9.0} messages/s {each:>7.1} µs of CPU each");
 }
 
-/// User and system time of this process, to 10 ms.
-fn cpu() -> Result<Duration, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat
-        .rsplit_once(')')
-        .ok_or("no command in /proc/self/stat")?;
-    let mut ticks: u64 = 0;
-    for field in fields.split_whitespace().skip(11).take(2) {
-        ticks += field.parse::<u64>()?;
-    }
-    Ok(Duration::from_millis(ticks * 10))
+fn cpu() -> Duration {
+    ProcessUsage(std::process::id()).cpu_time()
 }
 
 fn message(body: &Bytes) -> OutgoingMessage {

@@ -5,10 +5,12 @@ mod process;
 pub mod proxy;
 pub mod qdrant;
 pub mod rabbitmq;
+pub mod usage;
 pub mod wait;
 
 pub use port::ReservedPort;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use qdrant::{Qdrant, unique_collection};
 pub use rabbitmq::{Plugins, RabbitMq};
+pub use usage::ProcessUsage;
 pub use wait::{wait_for, wait_until};

@@ -220,11 +220,11 @@ async fn every_bad_body_is_refused_by_name_and_leaves_no_memory_behind() {
     for _ in 0..3 {
         round().await;
     }
-    let before = world.process.resident_bytes();
+    let before = world.process.usage().resident_bytes();
     for _ in 0..10 {
         round().await;
     }
-    let after = world.process.resident_bytes();
+    let after = world.process.usage().resident_bytes();
     println!(
         "resident: {before} bytes before, {after} after 10 rounds of {} bad bodies",
         cases.len()

@@ -1,5 +1,6 @@
 //! The process as it is deployed, against a real RabbitMQ and a Qdrant; and `run` in-process over
 //! the embedded broker.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
 mod bad_input;

@@ -1,5 +1,6 @@
 //! What the process holds: idle, under the usual load, and under a hostile one.
 
+use alioth_testkit::usage::mib;
 use axum::{body::Body, http::Method};
 use tokio::task::JoinSet;
 
@@ -11,15 +12,11 @@ const LOADED_BYTES: u64 = 96 << 20;
 /// that while a buffer grows. Seen on 2026-11-22, two busy cores: 143 and 256 MiB.
 const HOSTILE_BYTES: u64 = 384 << 20;
 
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
 #[tokio::test]
 async fn idle_it_stays_below_20_mib_and_under_load_below_96() {
     let world = World::start().await;
     let name = collection(shared_qdrant().await, 100).await;
-    let idle = world.process.resident_bytes();
+    let idle = world.process.usage().resident_bytes();
     let body = ingest_body(&name, 100, 100).to_string();
     let mut writers = JoinSet::new();
     for _ in 0..16 {
@@ -31,7 +28,7 @@ async fn idle_it_stays_below_20_mib_and_under_load_below_96() {
         });
     }
     writers.join_all().await;
-    let peak = world.process.peak_resident_bytes();
+    let peak = world.process.usage().peak_resident_bytes();
     println!(
         "resident: idle {:.1} MiB, at most {:.1} MiB under load",
         mib(idle),
@@ -74,7 +71,7 @@ async fn a_crowd_of_the_largest_bodies_is_turned_away_and_memory_stays_bounded()
             other => panic!("{other:?}"),
         }
     }
-    let peak = world.process.peak_resident_bytes();
+    let peak = world.process.usage().peak_resident_bytes();
     println!(
         "resident: at most {:.1} MiB; {turned_away} of 24 turned away",
         mib(peak)

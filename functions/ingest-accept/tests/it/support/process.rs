@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Stdio};
 
-use alioth_testkit::ReservedPort;
+use alioth_testkit::{ProcessUsage, ReservedPort};
 use tokio::{io::AsyncReadExt, process::Child, process::Command};
 
 use super::DEADLINE;
@@ -79,23 +79,8 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Resident memory now.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        self.status_kib("VmRSS:") * 1024
-    }
-
-    /// The most it ever was.
-    pub(crate) fn peak_resident_bytes(&self) -> u64 {
-        self.status_kib("VmHWM:") * 1024
-    }
-
-    fn status_kib(&self, field: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.id());
-        let status = std::fs::read_to_string(path).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field))
-            .unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+    /// What it uses of the machine.
+    pub(crate) fn usage(&self) -> ProcessUsage {
+        ProcessUsage(self.id())
     }
 }
