@@ -8,7 +8,7 @@ use qdrant_client::qdrant::UpdateStatus;
 
 use crate::{
     DEADLINE,
-    process::Process,
+    binary::Process,
     scripted::{Answer, Scripted},
     world::{Queues, message, point},
 };

@@ -3,7 +3,9 @@
 
 mod applied;
 mod away;
+mod binary;
 mod drain;
+mod memory;
 mod outage;
 mod process;
 #[expect(

@@ -1,0 +1,55 @@
+//! What the process holds: idle, and while it works off a queue.
+
+use alioth_testkit::{Qdrant, usage::mib, wait_until};
+use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, PointStruct, VectorParamsBuilder};
+
+use crate::{
+    DEADLINE,
+    binary::Process,
+    world::{Queues, message},
+};
+
+const IDLE_BYTES: u64 = 20 << 20;
+const LOADED_BYTES: u64 = 96 << 20;
+
+const DIMENSIONS: u64 = 100;
+const POINTS_A_MESSAGE: u64 = 100;
+/// More than the prefetch of 256, so that it holds as many as it ever does.
+const MESSAGES: u64 = 400;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_it_stays_below_20_mib_and_under_load_below_96() {
+    let queues = Queues::rabbitmq().await;
+    let qdrant = Qdrant::start().await;
+    let create = CreateCollectionBuilder::new("films")
+        .vectors_config(VectorParamsBuilder::new(DIMENSIONS, Distance::Cosine));
+    qdrant
+        .client()
+        .create_collection(create)
+        .await
+        .expect("a new collection");
+    let process = Process::start(&queues, &qdrant.grpc_url(), &[]);
+    process.wait_ready().await;
+    let idle = process.usage().resident_bytes();
+
+    let vector = vec![0.5; DIMENSIONS as usize];
+    let points = |write: u64| {
+        let ids = write * POINTS_A_MESSAGE..(write + 1) * POINTS_A_MESSAGE;
+        ids.map(|id| PointStruct::new(id, vector.clone(), [("title", "Up".into())]))
+            .collect()
+    };
+    let writes = (0..MESSAGES).map(|write| message("films", points(write)));
+    queues.publish(writes.collect()).await;
+    let applied = || process.metric("alioth_consume_points_applied_total");
+    let all = (MESSAGES * POINTS_A_MESSAGE) as f64;
+    wait_until(DEADLINE, || async { applied().await >= all }).await;
+
+    let peak = process.usage().peak_resident_bytes();
+    println!(
+        "resident: idle {:.1} MiB, at most {:.1} MiB under load",
+        mib(idle),
+        mib(peak)
+    );
+    assert!(idle < IDLE_BYTES, "idle {idle}");
+    assert!(peak < LOADED_BYTES, "at most {peak}");
+}
