@@ -71,6 +71,23 @@ impl Reservation {
         Ok(())
     }
 
+    /// Holds `bytes` from now on, more or fewer than before.
+    ///
+    /// # Errors
+    /// `Overloaded` when others hold too much. Transient.
+    pub(crate) fn change_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let over = self.held().saturating_sub(bytes);
+        if over == 0 {
+            return self.grow_to(bytes, bytes);
+        }
+        // Dropping what is split off gives it back.
+        let given_back = self.held.as_mut().and_then(|held| held.split(over));
+        self.budget.held.sub(given_back.map_or(0, |permit| {
+            i64::try_from(permit.num_permits()).unwrap_or(i64::MAX)
+        }));
+        Ok(())
+    }
+
     fn held(&self) -> usize {
         self.held
             .as_ref()
@@ -117,6 +134,22 @@ mod tests {
         assert_eq!(budget.used(), 1_000 + STEP_BYTES);
         drop((small, growing));
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_is_held_follows_what_a_body_has_become() {
+        let budget = Budget::alone(3_000);
+        let mut body = budget.reserve();
+        body.grow_to(1_000, 1_000).unwrap();
+        body.change_to(2_500).unwrap();
+        assert_eq!(budget.used(), 2_500);
+        assert!(matches!(body.change_to(3_001), Err(Refusal::Overloaded)));
+        body.change_to(400).unwrap();
+        assert_eq!(budget.used(), 400);
+        budget.reserve().grow_to(2_600, 2_600).unwrap();
+        body.change_to(0).unwrap();
+        assert_eq!(budget.used(), 0);
+        budget.reserve().grow_to(3_000, 3_000).unwrap();
     }
 
     #[test]

@@ -159,13 +159,14 @@ impl Acceptor {
         let weight = weight(&received.bytes, encoding);
         let parsed = self.parse(target, encoding, received, weight).await?;
         self.metrics.body_bytes.inc_by(parsed.body_bytes as u64);
-        // Held until the end: the messages are about as large as the body was.
+        // Held until the end: the messages are about as large as the write is.
         let _reservation = parsed.reservation;
         schemas::check_name(parsed.write.collection_name())?;
 
         let (write, checked) =
             schemas::check(&self.schemas, &self.cpu, weight, parsed.write).await?;
         let points = write.points();
+        check_size(&write)?;
         let message_limit = self.limits.message;
         let chunks = self
             .cpu
@@ -189,11 +190,17 @@ impl Acceptor {
     ) -> Result<Parsed, Refusal> {
         let limit = self.limits.body;
         let work = move || {
-            let Received { bytes, reservation } = decode(received, encoding, limit)?;
+            let Received {
+                bytes,
+                mut reservation,
+            } = decode(received, encoding, limit)?;
             let write = target.parse(&bytes)?;
+            let body_bytes = bytes.len();
+            drop(bytes);
+            reservation.change_to(write.held_bytes())?;
             Ok(Parsed {
                 write,
-                body_bytes: bytes.len(),
+                body_bytes,
                 reservation,
             })
         };
@@ -201,10 +208,6 @@ impl Acceptor {
     }
 
     async fn publish(&self, chunks: Vec<Bytes>, envelope: &Envelope) -> Result<(), Refusal> {
-        let limit = LARGEST_MESSAGE.as_usize();
-        if let Some(size) = chunks.iter().map(Bytes::len).find(|size| *size > limit) {
-            return Err(Refusal::PointTooLarge { size, limit });
-        }
         let messages = chunks.len() as u64;
         let bytes: usize = chunks.iter().map(Bytes::len).sum();
         self.publisher
@@ -214,6 +217,15 @@ impl Acceptor {
         self.metrics.message_bytes.inc_by(bytes as u64);
         Ok(())
     }
+}
+
+/// Refuses a point that no message can carry, before it is copied into one.
+fn check_size(write: &Write) -> Result<(), Refusal> {
+    let (size, limit) = (write.least_message_limit(), LARGEST_MESSAGE.as_usize());
+    if size > limit {
+        return Err(Refusal::PointTooLarge { size, limit });
+    }
+    Ok(())
 }
 
 fn weight(body: &Bytes, encoding: Encoding) -> Weight {

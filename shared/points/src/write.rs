@@ -86,6 +86,27 @@ impl Write {
         self.draft.ids.len()
     }
 
+    /// Bytes of memory its points take; the body it was read from is not among them.
+    pub fn held_bytes(&self) -> usize {
+        let Draft {
+            arena,
+            ids,
+            vectors,
+            payloads,
+            ..
+        } = &self.draft;
+        arena.capacity()
+            + size_of_val(ids.as_slice())
+            + size_of_val(vectors.as_slice())
+            + size_of_val(payloads.as_slice())
+    }
+
+    /// Bytes of the largest message that one point alone makes: no chunking gets below it.
+    pub fn least_message_limit(&self) -> usize {
+        let largest = (0..self.points()).map(|point| self.point_len(point)).max();
+        self.options.len() + largest.unwrap_or_default()
+    }
+
     /// Checks every point's vectors against the collection's. A point may leave vectors out; what a vector
     /// is inferred from is not looked into. Costs as much as the write has different vectors, not points.
     ///
