@@ -29,7 +29,7 @@ test-deps: ## Install what the tests need from the package registries, if absent
 .PHONY: lint
 lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy $(QUIET) --workspace --profile $(PROFILE) -- -D warnings
+	@$(CARGO) clippy $(QUIET) --workspace --all-targets --profile $(PROFILE) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) --workspace --no-deps --document-private-items --profile $(PROFILE)
 	@.ci/deny "$(TOOLS)"
 

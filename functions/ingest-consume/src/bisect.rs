@@ -155,12 +155,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A message's number and its point's.
+    type Member = (usize, usize);
+
     /// Runs a bisection against a server that rejects every part with a bad point in it.
     /// Returns the good and the bad points in the order they were decided, and the tries.
-    fn run(
-        points: &[usize],
-        bad: &[(usize, usize)],
-    ) -> (Vec<(usize, usize)>, Vec<(usize, usize)>, usize) {
+    fn run(points: &[usize], bad: &[Member]) -> (Vec<Member>, Vec<Member>, usize) {
         let mut bisection = Bisection::new(points.to_vec());
         let (mut applied, mut condemned, mut tries) = (Vec::new(), Vec::new(), 0);
         while let Some(part) = bisection.next() {
@@ -199,11 +199,15 @@ mod tests {
         assert_eq!(run(&[1], &[(0, 0)]), (vec![], vec![(0, 0)], 1));
     }
 
+    fn one(range: Range<usize>) -> Vec<Range<usize>> {
+        std::iter::once(range).collect()
+    }
+
     #[test]
     fn what_was_decided_otherwise_is_cut_out_in_order() {
         let mut bisection = Bisection::new(vec![4, 4, 4, 4]);
         let all = bisection.next().unwrap();
-        let decided = BTreeMap::from([(1, vec![0..1, 2..3]), (2, vec![0..4])]);
+        let decided = BTreeMap::from([(1, vec![0..1, 2..3]), (2, one(0..4))]);
         bisection.put_back_without(all, &decided);
         let rest: Vec<Part> = std::iter::from_fn(|| bisection.next()).collect();
         let points = |message, points| Part::Points { message, points };
@@ -228,7 +232,7 @@ mod tests {
         };
         bisection.put_back_without(part.clone(), &BTreeMap::new());
         assert_eq!(bisection.next(), Some(part.clone()));
-        bisection.put_back_without(part, &BTreeMap::from([(0, vec![5..6])]));
+        bisection.put_back_without(part, &BTreeMap::from([(0, one(5..6))]));
         assert_eq!(
             bisection.next(),
             Some(Part::Points {

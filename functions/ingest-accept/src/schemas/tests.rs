@@ -50,7 +50,7 @@ async fn a_mismatch_or_a_missing_collection_is_asked_for_once_more() {
 async fn while_qdrant_is_away_the_shape_alone_decides() {
     let away = SchemaLookup::Unavailable;
     let unchecked = Ok(Checked::OnShapeAlone);
-    assert_eq!(check_2d(&[away.clone()]).await, (unchecked, 1));
+    assert_eq!(check_2d(std::slice::from_ref(&away)).await, (unchecked, 1));
     assert_eq!(check_2d(&[dense(3), away.clone()]).await, (unchecked, 2));
     assert_eq!(
         check_2d(&[SchemaLookup::Missing, away]).await,

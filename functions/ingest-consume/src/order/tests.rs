@@ -91,8 +91,8 @@ proptest! {
                 reached.extend(further);
                 next += 1;
             }
-            for earlier in 0..now {
-                if writes[earlier].iter().any(|id| ids.contains(id)) {
+            for (earlier, before) in writes[..now].iter().enumerate() {
+                if before.iter().any(|id| ids.contains(id)) {
                     prop_assert!(reached.contains(&earlier), "{now} after {earlier}");
                 }
             }

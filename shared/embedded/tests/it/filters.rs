@@ -14,7 +14,7 @@ use crate::setup::{Outcome, Plain, id_text, point, refusal};
 async fn each_condition_finds_the_films_it_means() -> Outcome {
     let plain = films().await?;
     let at = |lon: f64, lat: f64| GeoPoint { lon, lat };
-    let europe = vec![
+    let europe = [
         at(-10.0, 35.0),
         at(30.0, 35.0),
         at(30.0, 60.0),

@@ -1,4 +1,5 @@
 //! The admin endpoint over a real connection.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use alioth_telemetry::{AdminConfig, LogConfig, Readiness, admin_router, registry, serve_admin};
 use tokio::{
