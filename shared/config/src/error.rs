@@ -1,6 +1,8 @@
 //! What is wrong with a configuration, all of it at once.
 
-use std::fmt;
+use std::{fmt, io::Write as _, process::ExitCode};
+
+use crate::EXIT_BAD_CONFIGURATION;
 
 /// One thing wrong with one variable. Carries no value: values may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,16 @@ pub struct Problem {
 pub struct ConfigError {
     /// At least one problem, in the order found.
     pub problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// Writes every problem to standard error, since how logs look is part of the configuration,
+    /// and gives the code the process is to exit with.
+    pub fn exit(&self) -> ExitCode {
+        // When nobody reads standard error the code still tells.
+        let _ = writeln!(std::io::stderr(), "{self}");
+        ExitCode::from(EXIT_BAD_CONFIGURATION)
+    }
 }
 
 impl fmt::Display for ConfigError {
