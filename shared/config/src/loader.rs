@@ -9,8 +9,12 @@ use crate::{
     fields::{field_names, variable_name},
 };
 
-/// Every variable of Alioth's begins so; others are not looked at.
+/// Every variable of Alioth's begins so: one that no section knows is a mistake.
 const NAMESPACE: &str = "ALIOTH_";
+
+/// OpenTelemetry's standard variables, which a cluster may set for all its programs: what no section
+/// knows of them is somebody else's. Whatever begins otherwise is not looked at.
+const SHARED_NAMESPACE: &str = "OTEL_";
 
 /// A flat struct of settings, each field one variable: prefix + field name in upper case.
 ///
@@ -35,12 +39,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Takes the variables of Alioth's out of any environment.
+    /// Takes the variables of Alioth's, and those it shares, out of any environment.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let ours = variables
             .into_iter()
             // Kubernetes sets a variable to "" where a referenced key was left blank.
-            .filter(|(name, value)| name.starts_with(NAMESPACE) && !value.is_empty())
+            .filter(|(name, value)| is_looked_at(name) && !value.is_empty())
             .collect();
         Self {
             variables: ours,
@@ -116,7 +120,7 @@ impl Loader {
     /// Every problem found, and every `ALIOTH_*` variable that no section read. Not transient.
     pub fn finish(mut self) -> Result<(), ConfigError> {
         for name in self.variables.keys() {
-            if !self.known.contains(name) {
+            if name.starts_with(NAMESPACE) && !self.known.contains(name) {
                 self.problems.push(Problem {
                     variable: name.clone(),
                     message: unknown(name, &self.known),
@@ -147,6 +151,10 @@ fn read<T: Section>(pairs: impl IntoIterator<Item = (String, String)>) -> Result
                 None => message,
             },
         })
+}
+
+fn is_looked_at(name: &str) -> bool {
+    name.starts_with(NAMESPACE) || name.starts_with(SHARED_NAMESPACE)
 }
 
 fn unknown(name: &str, known: &BTreeSet<String>) -> String {

@@ -98,6 +98,31 @@ fn every_problem_is_reported_at_once_and_no_value_is_shown() {
     );
 }
 
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Standard {
+    service_name: String,
+}
+
+impl Section for Standard {
+    const PREFIX: &'static str = "OTEL_";
+}
+
+#[test]
+fn of_the_standard_variables_those_nobody_asked_for_are_somebody_elses() {
+    let variables = [
+        ("OTEL_SERVICE_NAME", "ingest"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("ALIOTH_SERVICE_NAME", "ingest"),
+    ];
+    let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut loader = Loader::new(owned);
+    assert_eq!(loader.section::<Standard>().service_name, "ingest");
+    let problems = loader.finish().unwrap_err().problems;
+    let names: Vec<_> = problems.iter().map(|p| p.variable.as_str()).collect();
+    assert_eq!(names, ["ALIOTH_SERVICE_NAME"]);
+}
+
 #[test]
 fn an_empty_value_counts_as_not_set() {
     let (example, result) = load(&[("ALIOTH_EXAMPLE_URL", "x"), ("ALIOTH_EXAMPLE_RETRIES", "")]);
