@@ -1,10 +1,17 @@
 #![doc = include_str!("../README.md")]
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use alioth_config::{Section, Span};
 use serde::Deserialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Five seconds below Kubernetes' default grace period of 30 s, so that the last steps of a
@@ -65,6 +72,8 @@ pub enum LifecycleError {
 pub struct Shutdown {
     token: CancellationToken,
     tracker: TaskTracker,
+    /// When the signal came.
+    signalled: Arc<OnceLock<Instant>>,
 }
 
 impl Shutdown {
@@ -76,13 +85,14 @@ impl Shutdown {
         let mut terminate = handler(SignalKind::terminate(), "SIGTERM")?;
         let mut interrupt = handler(SignalKind::interrupt(), "SIGINT")?;
         let shutdown = Self::manual();
-        let token = shutdown.token();
+        let (token, signalled) = (shutdown.token(), Arc::clone(&shutdown.signalled));
         // Not in the tracker: it lives as long as the process, whatever else has ended.
         tokio::spawn(async move {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
+            signalled.get_or_init(Instant::now);
             tracing::info!(signal = name, "shutting down");
             token.cancel();
         });
@@ -107,6 +117,13 @@ impl Shutdown {
     /// Spawns a tracked task.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
+    }
+
+    /// What is left of the drain's time, for the steps after the drain itself; all of it when no
+    /// signal has come.
+    pub fn time_left(&self, drain: DrainConfig) -> Duration {
+        let gone = self.signalled.get().map(Instant::elapsed);
+        drain.timeout.0.saturating_sub(gone.unwrap_or_default())
     }
 
     /// Waits until every tracked task has ended.
@@ -153,6 +170,19 @@ mod tests {
             error.to_string(),
             "drain missed its deadline of 1s with 1 tasks running"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_left_is_counted_from_the_signal_and_never_below_zero() {
+        let drain = DrainConfig::default();
+        let shutdown = Shutdown::manual();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(shutdown.time_left(drain), DEFAULT_DRAIN_TIMEOUT);
+        shutdown.signalled.get_or_init(Instant::now);
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(shutdown.time_left(drain), Duration::from_secs(5));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(shutdown.time_left(drain), Duration::ZERO);
     }
 
     #[test]
