@@ -53,7 +53,19 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("lapin", &["alioth-broker"]),
     ("redb", &["alioth-broker"]),
     ("qdrant-edge", &["alioth-embedded"]),
-    ("tonic", &["alioth-cluster", "alioth-embedded"]),
+    ("opentelemetry", &["alioth-telemetry"]),
+    ("opentelemetry-otlp", &["alioth-telemetry"]),
+    ("opentelemetry_sdk", &["alioth-telemetry"]),
+    // Beside Qdrant, the collector of spans speaks gRPC.
+    (
+        "tonic",
+        &[
+            "alioth-cluster",
+            "alioth-embedded",
+            "alioth-telemetry",
+            "alioth-testkit",
+        ],
+    ),
     // The command asks Qdrant as a user's program would: the demo's collection and searches.
     (
         "qdrant-client",

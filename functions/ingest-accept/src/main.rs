@@ -3,29 +3,25 @@
 
 mod settings;
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use alioth_broker::{Broker, BrokerMetrics, RabbitMqBroker};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
 use alioth_config::{EXIT_BAD_CONFIGURATION, Loader};
 use alioth_lifecycle::Shutdown;
-use alioth_telemetry::Readiness;
-use anyhow::{Context, Result};
+use alioth_telemetry::{Telemetry, listen};
+use anyhow::Result;
 use ingest_accept::{Deps, RunError, Services};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
+
+const FUNCTION: &str = env!("CARGO_PKG_NAME");
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = match Settings::read(Loader::from_process()) {
         Ok(settings) => settings,
-        Err(error) => {
-            // There are no logs yet: how they look is part of the configuration.
-            let _ = writeln!(std::io::stderr(), "{error}");
-            return ExitCode::from(EXIT_BAD_CONFIGURATION);
-        }
+        Err(error) => return error.exit(),
     };
     let Err(error) = run(settings).await else {
         return ExitCode::SUCCESS;
@@ -38,48 +34,26 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<()> {
-    alioth_telemetry::init(&settings.log)?;
+    let telemetry = Telemetry::start(settings.telemetry, FUNCTION, env!("CARGO_PKG_VERSION"))?;
     let shutdown = Shutdown::on_signals()?;
-    let registry = alioth_telemetry::registry("ingest-accept", env!("CARGO_PKG_VERSION"))?;
-    let readiness = Readiness::new();
-    let metrics = BrokerMetrics::register(&registry)?;
-    let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(
-        &settings.amqp,
-        "ingest-accept",
-        metrics,
-    )?);
-    let cluster = Cluster::new(&settings.qdrant, ClusterMetrics::register(&registry)?)?;
+    let metrics = BrokerMetrics::register(&telemetry.registry)?;
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(&settings.amqp, FUNCTION, metrics)?);
+    let metrics = ClusterMetrics::register(&telemetry.registry)?;
+    let cluster = Cluster::new(&settings.qdrant, metrics)?;
     let services = Services {
         publisher: broker.publisher(),
         schemas: SchemaCache::new(&cluster, &settings.qdrant),
-        registry: registry.clone(),
-        readiness: readiness.clone(),
+        registry: telemetry.registry.clone(),
+        readiness: telemetry.readiness.clone(),
     };
-
-    // Longer than the shutdown token: probes see "not ready" throughout the drain.
-    let admin = CancellationToken::new();
-    let router = alioth_telemetry::admin_router(registry, readiness);
-    let listener = listen(settings.admin.listen).await?;
-    let served = tokio::spawn(alioth_telemetry::serve_admin(
-        listener,
-        router,
-        admin.clone(),
-    ));
-
+    let admin = telemetry.serve_admin().await?;
     let listener = listen(settings.accept.http.listen).await?;
+
+    let drain = settings.accept.drain;
     let deps = Deps { listener, services };
     let ended = ingest_accept::run(settings.accept, deps, shutdown.token()).await;
     broker.close().await;
-    admin.cancel();
-    served.await?.context("serve the admin endpoint")?;
+    telemetry.flush(shutdown.time_left(drain)).await;
+    admin.stop().await?;
     Ok(ended?)
-}
-
-async fn listen(address: std::net::SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen on {address}"))?;
-    let address = listener.local_addr().context("ask for the port")?;
-    tracing::info!(%address, "listening");
-    Ok(listener)
 }

@@ -2,74 +2,51 @@
 
 mod settings;
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use alioth_broker::{Broker, BrokerMetrics, RabbitMqBroker};
 use alioth_cluster::{Cluster, ClusterMetrics};
-use alioth_config::{EXIT_BAD_CONFIGURATION, Loader};
+use alioth_config::Loader;
 use alioth_lifecycle::Shutdown;
-use alioth_telemetry::Readiness;
-use anyhow::{Context, Result};
+use alioth_telemetry::Telemetry;
+use anyhow::Result;
 use ingest_consume::Deps;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
+
+const FUNCTION: &str = env!("CARGO_PKG_NAME");
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = match Settings::read(Loader::from_process()) {
         Ok(settings) => settings,
-        Err(error) => {
-            // There are no logs yet: how they look is part of the configuration.
-            let _ = writeln!(std::io::stderr(), "{error}");
-            return ExitCode::from(EXIT_BAD_CONFIGURATION);
-        }
+        Err(error) => return error.exit(),
     };
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = run(settings).await else {
+        return ExitCode::SUCCESS;
+    };
+    tracing::error!("{error:#}");
+    ExitCode::FAILURE
 }
 
 async fn run(settings: Settings) -> Result<()> {
-    alioth_telemetry::init(&settings.log)?;
+    let telemetry = Telemetry::start(settings.telemetry, FUNCTION, env!("CARGO_PKG_VERSION"))?;
     let shutdown = Shutdown::on_signals()?;
-    let registry = alioth_telemetry::registry("ingest-consume", env!("CARGO_PKG_VERSION"))?;
-    let readiness = Readiness::new();
-    let metrics = BrokerMetrics::register(&registry)?;
-    let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(
-        &settings.amqp,
-        "ingest-consume",
-        metrics,
-    )?);
-    let cluster = Cluster::new(&settings.qdrant, ClusterMetrics::register(&registry)?)?;
-
-    // Longer than the shutdown token: probes see "not ready" throughout the drain.
-    let admin = CancellationToken::new();
-    let address = settings.admin.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen on {address}"))?;
-    let router = alioth_telemetry::admin_router(registry.clone(), readiness.clone());
-    let served = tokio::spawn(alioth_telemetry::serve_admin(
-        listener,
-        router,
-        admin.clone(),
-    ));
-
+    let metrics = BrokerMetrics::register(&telemetry.registry)?;
+    let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(&settings.amqp, FUNCTION, metrics)?);
+    let metrics = ClusterMetrics::register(&telemetry.registry)?;
     let deps = Deps {
         broker: Arc::clone(&broker),
-        cluster,
-        registry,
-        readiness,
+        cluster: Cluster::new(&settings.qdrant, metrics)?,
+        registry: telemetry.registry.clone(),
+        readiness: telemetry.readiness.clone(),
     };
+    let admin = telemetry.serve_admin().await?;
+
+    let drain = settings.consume.drain;
     let ended = ingest_consume::run(settings.consume, deps, shutdown.token()).await;
     broker.close().await;
-    admin.cancel();
-    served.await?.context("serve the admin endpoint")?;
+    telemetry.flush(shutdown.time_left(drain)).await;
+    admin.stop().await?;
     Ok(ended?)
 }

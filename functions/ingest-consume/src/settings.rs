@@ -3,13 +3,12 @@
 use alioth_broker::AmqpConfig;
 use alioth_cluster::QdrantConfig;
 use alioth_config::{ConfigError, Loader};
-use alioth_telemetry::{AdminConfig, LogConfig};
+use alioth_telemetry::TelemetryConfig;
 use ingest_consume::Config;
 
 /// One field a section.
 pub(crate) struct Settings {
-    pub(crate) log: LogConfig,
-    pub(crate) admin: AdminConfig,
+    pub(crate) telemetry: TelemetryConfig,
     pub(crate) amqp: AmqpConfig,
     pub(crate) qdrant: QdrantConfig,
     pub(crate) consume: Config,
@@ -22,8 +21,7 @@ impl Settings {
     /// Every problem at once.
     pub(crate) fn read(mut loader: Loader) -> Result<Self, ConfigError> {
         let settings = Self {
-            log: loader.section(),
-            admin: loader.section(),
+            telemetry: TelemetryConfig::load(&mut loader),
             amqp: loader.section(),
             qdrant: loader.section(),
             consume: Config::load(&mut loader),

@@ -1,6 +1,9 @@
 //! The admin endpoint: probes and metrics.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    future::IntoFuture as _,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use alioth_config::Section;
 use axum::{
@@ -14,10 +17,10 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, process_collector::ProcessCollector,
 };
 use serde::Deserialize;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Readiness, TelemetryError};
+use crate::{Readiness, TelemetryError, listen};
 
 /// Where the admin endpoint listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,19 +86,51 @@ pub fn admin_router(registry: Registry, readiness: Readiness) -> Router {
         })
 }
 
-/// Serves the admin endpoint until the token is cancelled.
-///
-/// # Errors
-/// `Serve` when the listener fails.
-pub async fn serve_admin(
-    listener: TcpListener,
-    router: Router,
-    token: CancellationToken,
-) -> Result<(), TelemetryError> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(token.cancelled_owned())
-        .await
-        .map_err(TelemetryError::Serve)
+/// The admin endpoint while it serves: until it is stopped or dropped. It has no part in the shutdown
+/// token, so that probes see "not ready" throughout the drain.
+#[derive(Debug)]
+pub struct AdminEndpoint {
+    address: SocketAddr,
+    serving: DropGuard,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl AdminEndpoint {
+    /// Serves probes and metrics.
+    ///
+    /// # Errors
+    /// `Listen`.
+    pub async fn start(
+        config: AdminConfig,
+        registry: Registry,
+        readiness: Readiness,
+    ) -> Result<Self, TelemetryError> {
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        let token = CancellationToken::new();
+        let server = axum::serve(listener, admin_router(registry, readiness))
+            .with_graceful_shutdown(token.clone().cancelled_owned());
+        Ok(Self {
+            address,
+            serving: token.drop_guard(),
+            served: tokio::spawn(server.into_future()),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers what is under way, and no more.
+    ///
+    /// # Errors
+    /// `Serve` when it had stopped by itself, `Panicked` when that was a bug.
+    pub async fn stop(self) -> Result<(), TelemetryError> {
+        drop(self.serving);
+        let ended = self.served.await.map_err(TelemetryError::Panicked)?;
+        ended.map_err(TelemetryError::Serve)
+    }
 }
 
 async fn alive() -> &'static str {

@@ -1,10 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod error;
+mod listen;
 mod logs;
 mod readiness;
+mod telemetry;
+mod traces;
 
-pub use admin::{AdminConfig, admin_router, registry, serve_admin};
-pub use logs::{LogConfig, LogFormat, TelemetryError, init};
+pub use admin::{AdminConfig, AdminEndpoint, admin_router, registry};
+pub use error::TelemetryError;
+pub use listen::listen;
+pub use logs::{LogConfig, LogFormat, init};
 pub use prometheus;
 pub use readiness::{Condition, Readiness};
+pub use telemetry::{Telemetry, TelemetryConfig};
+pub use traces::{MAX_LINKS, Span, Tracer, Traces, TracesConfig};

@@ -4,6 +4,8 @@ use alioth_config::Section;
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
+use crate::TelemetryError;
+
 /// lapin logs what a broker returns to it whole, vectors and payloads included.
 const RETURNED_MESSAGES_OFF: &str = "lapin::returned_messages=off";
 
@@ -46,23 +48,6 @@ impl Section for LogConfig {
             Err(_) => vec![("LEVEL", "is no level or filter".to_owned())],
         }
     }
-}
-
-/// Telemetry that could not be set up. Never transient.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// The filter is malformed; `LogConfig::problems` reports it earlier.
-    #[error("parse the log filter")]
-    Filter(#[source] tracing_subscriber::filter::ParseError),
-    /// This process has logs already.
-    #[error("install the log subscriber")]
-    Install(#[source] tracing_subscriber::util::TryInitError),
-    /// A metric was registered twice.
-    #[error("register the process's metrics")]
-    Register(#[source] prometheus::Error),
-    /// The admin endpoint stopped.
-    #[error("serve the admin endpoint")]
-    Serve(#[source] std::io::Error),
 }
 
 /// Starts logging, once a process.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod collector;
 pub mod port;
 mod process;
 pub mod proxy;
@@ -8,6 +9,7 @@ pub mod rabbitmq;
 pub mod usage;
 pub mod wait;
 
+pub use collector::{Collector, ExportedSpan};
 pub use port::ReservedPort;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use qdrant::{Qdrant, unique_collection};
