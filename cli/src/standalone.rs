@@ -14,7 +14,7 @@ use alioth_broker::{Broker, Queue};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
 use alioth_embedded::NodeHandle;
 use alioth_lifecycle::Shutdown;
-use alioth_telemetry::Readiness;
+use alioth_telemetry::{Readiness, Tracer};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -170,6 +170,7 @@ impl Standalone {
             cluster,
             registry,
             readiness,
+            tracer: Tracer::default(),
         };
         let config = settings.consume;
         let until = token.clone();

@@ -11,6 +11,7 @@ use std::{
 use alioth_broker::{Delivery, HeaderValue, OutgoingMessage, Publisher, Queue};
 use alioth_cluster::{Applied, Cluster, UpsertError};
 use alioth_points::UpsertBody;
+use alioth_telemetry::Tracer;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -23,6 +24,7 @@ use crate::{
     breaker::Breaker,
     metrics::{Metrics, Outcome},
     stalls::Stalls,
+    trace::UpsertSpan,
 };
 
 /// Where upserts go: a [`Cluster`], or a test's stand-in.
@@ -38,6 +40,21 @@ impl Upserts for Cluster {
     }
 }
 
+/// An upsert, to be sent as often as it takes.
+#[derive(Debug)]
+pub(crate) struct Upsert {
+    pub(crate) collection: Arc<str>,
+    pub(crate) body: Arc<UpsertBody>,
+    /// Of the writes in it, for the spans.
+    pub(crate) traceparents: Vec<String>,
+}
+
+impl Upsert {
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.pieces.iter().map(bytes::Bytes::len).sum()
+    }
+}
+
 /// Shared by all merges of one consumer.
 pub(crate) struct Applier {
     pub(crate) qdrant: Arc<dyn Upserts>,
@@ -49,6 +66,7 @@ pub(crate) struct Applier {
     pub(crate) backoff: Backoff,
     pub(crate) internal_tries: u32,
     pub(crate) metrics: Metrics,
+    pub(crate) tracer: Tracer,
     /// Upserts that went well so far: evidence that Qdrant is sound.
     pub(crate) successes: AtomicU64,
 }
@@ -64,7 +82,7 @@ impl Applier {
     /// `GiveBack` when `release` came before the call was made. A call once made is waited for.
     pub(crate) async fn call(
         &self,
-        body: &Arc<UpsertBody>,
+        upsert: &Upsert,
         slot: &mut Option<OwnedSemaphorePermit>,
         release: &CancellationToken,
     ) -> Result<Result<Applied, UpsertError>, GiveBack> {
@@ -84,20 +102,25 @@ impl Applier {
             () = release.cancelled() => return Err(GiveBack),
             pass = ready => pass,
         };
-        let answer = self.observed(body).await;
+        let answer = self.observed(upsert).await;
         self.report(&answer);
         drop(pass);
         Ok(answer)
     }
 
-    async fn observed(&self, body: &Arc<UpsertBody>) -> Result<Applied, UpsertError> {
+    async fn observed(&self, upsert: &Upsert) -> Result<Applied, UpsertError> {
+        let span = UpsertSpan::start(&self.tracer, upsert);
         let started = Instant::now();
         self.metrics.upserts_in_flight.inc();
-        let answer = self.qdrant.upsert(Arc::clone(body)).await;
+        let answer = self.qdrant.upsert(Arc::clone(&upsert.body)).await;
         self.metrics.upserts_in_flight.dec();
-        let bytes = body.pieces.iter().map(bytes::Bytes::len).sum();
-        self.metrics
-            .upsert(body.points, bytes, started.elapsed(), &answer);
+        self.metrics.upsert(
+            upsert.body.points,
+            upsert.bytes(),
+            started.elapsed(),
+            &answer,
+        );
+        span.answered(&answer);
         answer
     }
 

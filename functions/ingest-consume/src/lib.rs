@@ -21,6 +21,7 @@ mod suspect;
 mod test_messages;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -28,7 +29,7 @@ use alioth_broker::{Broker, ConsumeError, Queue};
 use alioth_cluster::Cluster;
 use alioth_config::Loader;
 use alioth_lifecycle::DrainConfig;
-use alioth_telemetry::Readiness;
+use alioth_telemetry::{Readiness, Tracer};
 use prometheus::Registry;
 use tokio::{sync::Semaphore, task::JoinError};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +77,8 @@ pub struct Deps {
     pub registry: Registry,
     /// Gets the conditions `subscribed`, `qdrant-access` and `consuming`.
     pub readiness: Readiness,
+    /// Makes the spans of upserts.
+    pub tracer: Tracer,
 }
 
 /// Why ingest-consume did not run, or did not end well. Never transient.
@@ -111,6 +114,7 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
         cluster,
         registry,
         readiness,
+        tracer,
     } = deps;
     run_with(
         config,
@@ -118,6 +122,7 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
         Arc::new(cluster),
         &registry,
         &readiness,
+        tracer,
         shutdown,
     )
     .await
@@ -129,6 +134,7 @@ async fn run_with(
     qdrant: Arc<dyn Upserts>,
     registry: &Registry,
     readiness: &Readiness,
+    tracer: Tracer,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let metrics = Metrics::register(registry)?;
@@ -157,6 +163,7 @@ async fn run_with(
         backoff,
         internal_tries: config.consume.internal_tries,
         metrics,
+        tracer,
         successes: AtomicU64::new(0),
     });
     let mut consume = Consume::new(consumer, applier, config.consume);

@@ -40,6 +40,7 @@ async fn run(settings: Settings) -> Result<()> {
         cluster: Cluster::new(&settings.qdrant, metrics)?,
         registry: telemetry.registry.clone(),
         readiness: telemetry.readiness.clone(),
+        tracer: telemetry.tracer.clone(),
     };
     let admin = telemetry.serve_admin().await?;
 

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    applier::{Applier, GiveBack, now_ms},
+    applier::{Applier, GiveBack, Upsert, now_ms},
     batcher::Waiting,
     bisect::{Bisection, Part},
     dead_letter::{self, Cause, DeadPoints, Death},
@@ -21,6 +21,7 @@ use crate::{
     metrics::Outcome,
     order::Ticket,
     suspect::{UndecodablePoints, shares_ids, undecodable_points},
+    trace,
 };
 
 /// A message that left the consumer: acknowledged, or back in the queue.
@@ -117,15 +118,14 @@ impl Merge {
     /// Tries one part until it is decided or broken up.
     async fn decide(&mut self, part: Part) -> Result<(), GiveBack> {
         let applier = Arc::clone(&self.applier);
-        let collection = self.collection(&part);
-        let body = Arc::new(self.body(&part));
+        let upsert = self.upsert(&part, self.body(&part));
         let (mut failures, mut server_faults) = (0, 0);
         let mut stalled = None;
         loop {
-            let answer = applier.call(&body, &mut self.slot, &self.release).await?;
+            let answer = applier.call(&upsert, &mut self.slot, &self.release).await?;
             let decision = disposition(answer);
             if is_about_the_points(&decision) {
-                applier.access.clear(&collection);
+                applier.access.clear(&upsert.collection);
                 for entry in &mut self.entries[part.messages()] {
                     entry.server_faults = 0;
                 }
@@ -156,12 +156,13 @@ impl Merge {
                 Disposition::Retry => Duration::ZERO,
                 Disposition::Throttle { at_least, quota } => {
                     if stalled.is_none() {
+                        let collection = &upsert.collection;
                         tracing::warn!(%collection, quota, ?at_least, "qdrant is at a limit");
                     }
                     at_least
                 }
                 Disposition::Deny { reason } => {
-                    applier.access.deny(&collection, &reason);
+                    applier.access.deny(&upsert.collection, &reason);
                     Duration::ZERO
                 }
                 Disposition::Suspect { reason } => {
@@ -173,7 +174,7 @@ impl Merge {
                 }
             };
             failures += 1;
-            stalled.get_or_insert_with(|| applier.stalls.begin(&collection));
+            stalled.get_or_insert_with(|| applier.stalls.begin(&upsert.collection));
             applier
                 .pause(failures, at_least, &mut self.slot, &self.release)
                 .await?;
@@ -186,9 +187,9 @@ impl Merge {
         let first = part.messages().start;
         let point = self.points_of(&part, first).start;
         let one = self.entries[first].message.slice(point..point + 1);
-        let body = Arc::new(merge(&[&one]));
+        let upsert = self.upsert(&part, merge(&[&one]));
         let applier = Arc::clone(&self.applier);
-        let answer = applier.call(&body, &mut self.slot, &self.release).await?;
+        let answer = applier.call(&upsert, &mut self.slot, &self.release).await?;
         match disposition(answer) {
             Disposition::RecheckCollection { .. } => {
                 let code = alioth_cluster::Rejection::NotFound.as_str();
@@ -369,6 +370,16 @@ impl Merge {
             }
         }
         Ok(())
+    }
+
+    fn upsert(&self, part: &Part, body: UpsertBody) -> Upsert {
+        let entries = self.entries[part.messages()].iter();
+        let deliveries = entries.filter_map(|entry| entry.delivery.as_ref());
+        Upsert {
+            collection: self.collection(part),
+            body: Arc::new(body),
+            traceparents: trace::traceparents(&self.applier.tracer, deliveries),
+        }
     }
 
     fn body(&self, part: &Part) -> UpsertBody {

@@ -211,17 +211,7 @@ impl Metrics {
         took: Duration,
         answer: &std::result::Result<Applied, UpsertError>,
     ) {
-        let outcome = match answer {
-            Ok(Applied::Completed) => "completed",
-            Ok(Applied::Acknowledged) => "acknowledged",
-            Ok(Applied::WaitTimeout) => "wait_timeout",
-            Err(UpsertError::Rejected { .. }) => "rejected",
-            Err(UpsertError::Unavailable { .. }) => "unavailable",
-            Err(UpsertError::Exhausted { quota: true, .. }) => "quota",
-            Err(UpsertError::Exhausted { quota: false, .. }) => "exhausted",
-            Err(UpsertError::Denied { .. }) => "denied",
-            Err(UpsertError::Internal { .. }) => "internal",
-        };
+        let outcome = outcome(answer);
         self.upserts.with_label_values(&[outcome]).inc();
         self.upsert_duration
             .with_label_values(&[outcome])
@@ -275,6 +265,21 @@ impl Metrics {
 
     pub(crate) fn breaker_open(&self) {
         self.breaker_state.set(2);
+    }
+}
+
+/// An answer in a word: a label, and an attribute of spans.
+pub(crate) fn outcome(answer: &std::result::Result<Applied, UpsertError>) -> &'static str {
+    match answer {
+        Ok(Applied::Completed) => "completed",
+        Ok(Applied::Acknowledged) => "acknowledged",
+        Ok(Applied::WaitTimeout) => "wait_timeout",
+        Err(UpsertError::Rejected { .. }) => "rejected",
+        Err(UpsertError::Unavailable { .. }) => "unavailable",
+        Err(UpsertError::Exhausted { quota: true, .. }) => "quota",
+        Err(UpsertError::Exhausted { quota: false, .. }) => "exhausted",
+        Err(UpsertError::Denied { .. }) => "denied",
+        Err(UpsertError::Internal { .. }) => "internal",
     }
 }
 

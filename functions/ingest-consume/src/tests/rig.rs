@@ -15,7 +15,7 @@ use alioth_broker::{
 };
 use alioth_cluster::{Applied, UpsertError};
 use alioth_points::{UpsertBody, UpsertMessage};
-use alioth_telemetry::Readiness;
+use alioth_telemetry::{Readiness, Tracer};
 use alioth_testkit::wait_until;
 use prometheus::Registry;
 use prost::Message;
@@ -364,7 +364,11 @@ impl Rig {
         let (registry, readiness) = (self.registry.clone(), self.readiness.clone());
         let (config, shutdown) = (self.config, self.shutdown.clone());
         self.running = Some(tokio::spawn(async move {
-            run_with(config, broker, qdrant, &registry, &readiness, shutdown).await
+            let tracer = Tracer::default();
+            run_with(
+                config, broker, qdrant, &registry, &readiness, tracer, shutdown,
+            )
+            .await
         }));
     }
 

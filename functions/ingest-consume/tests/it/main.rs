@@ -14,6 +14,7 @@ mod process;
 )]
 #[path = "../../../../shared/cluster/tests/it/scripted.rs"]
 mod scripted;
+mod traces;
 mod world;
 
 use std::time::Duration;

@@ -15,7 +15,7 @@ use alioth_broker::{
 };
 use alioth_cluster::{Cluster, ClusterMetrics, QdrantConfig};
 use alioth_config::{Secret, Span};
-use alioth_telemetry::Readiness;
+use alioth_telemetry::{Readiness, Tracer};
 use alioth_testkit::{Qdrant, RabbitMq, unique_collection, wait_until};
 use ingest_consume::{Config, Deps, RunError};
 use prometheus::Registry;
@@ -227,6 +227,7 @@ impl Running {
             cluster: Cluster::new(qdrant, metrics).expect("a good URL"),
             registry: registry.clone(),
             readiness: readiness.clone(),
+            tracer: Tracer::default(),
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(ingest_consume::run(config, deps, shutdown.clone()));
