@@ -157,6 +157,7 @@ impl Standalone {
                 schemas: SchemaCache::new(&cluster, &settings.qdrant),
                 registry: registry.clone(),
                 readiness: readiness.clone(),
+                tracer: Tracer::default(),
             },
         };
         let config = settings.accept.clone();

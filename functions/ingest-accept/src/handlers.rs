@@ -19,6 +19,7 @@ use crate::{
     api::{IngestBody, UpsertBody},
     reply::{self, About, Family, IngestAccepted, UpsertAccepted},
     router::App,
+    trace::WriteSpan,
     write::Target,
 };
 
@@ -196,13 +197,18 @@ async fn answer(
 ) -> Response {
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    match app.accept(&head.headers, target, body).await {
-        Ok(write) => reply::accepted(write, family, started.elapsed()),
+    let mut span = WriteSpan::start(&app.tracer, family, &head.headers);
+    let traceparent = span.take_traceparent();
+    let outcome = app.accept(&head.headers, target, body, traceparent).await;
+    let response = match &outcome {
+        Ok(write) => reply::accepted(*write, family, started.elapsed()),
         Err(refusal) => {
             app.metrics.refused(refusal.verdict().code);
-            reply::refused(&refusal, family, started.elapsed())
+            reply::refused(refusal, family, started.elapsed())
         }
-    }
+    };
+    span.answered(&outcome, response.status());
+    response
 }
 
 /// Answers for paths that are no route.

@@ -20,6 +20,7 @@ pub mod reply;
 mod router;
 mod schemas;
 mod server;
+mod trace;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,7 @@ use alioth_broker::Publisher;
 use alioth_cluster::SchemaCache;
 use alioth_lifecycle::LifecycleError;
 use alioth_telemetry::{
-    Condition, Readiness,
+    Condition, Readiness, Tracer,
     prometheus::{self, Registry},
 };
 use axum::Router;
@@ -55,6 +56,8 @@ pub struct Services {
     pub registry: Registry,
     /// Gets the conditions `rabbitmq` and `serving`.
     pub readiness: Readiness,
+    /// Makes the spans of writes.
+    pub tracer: Tracer,
 }
 
 /// All that [`run`] works with.
@@ -100,10 +103,13 @@ impl Function {
             schemas,
             registry,
             readiness,
+            tracer,
         } = services;
         let keys = Arc::new(Keys::load(&config.api)?);
         let metrics = Metrics::register(&registry)?;
-        let app = Arc::new(Acceptor::new(config, publisher, schemas, keys, metrics));
+        let app = Arc::new(Acceptor::new(
+            config, publisher, schemas, keys, metrics, tracer,
+        ));
         let connected = readiness.condition("rabbitmq");
         let serving = readiness.condition("serving");
         let router = router::router(Arc::clone(&app), registry, readiness);

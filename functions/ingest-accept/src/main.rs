@@ -45,6 +45,7 @@ async fn run(settings: Settings) -> Result<()> {
         schemas: SchemaCache::new(&cluster, &settings.qdrant),
         registry: telemetry.registry.clone(),
         readiness: telemetry.readiness.clone(),
+        tracer: telemetry.tracer.clone(),
     };
     let admin = telemetry.serve_admin().await?;
     let listener = listen(settings.accept.http.listen).await?;

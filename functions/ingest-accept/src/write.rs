@@ -9,6 +9,7 @@ use std::{
 use alioth_broker::{Publisher, Queue};
 use alioth_cluster::SchemaCache;
 use alioth_points::{UpsertQuery, Write};
+use alioth_telemetry::Tracer;
 use axum::{body::Body, http::HeaderMap};
 use bytes::Bytes;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ use crate::{
     cpu::{Cpu, Weight},
     decode::decode,
     keys::Keys,
-    message::{self, Envelope},
+    message::Envelope,
     metrics::Metrics,
     reply::Accepted,
     schemas::{self, Checked},
@@ -61,6 +62,7 @@ pub(crate) struct Acceptor {
     pub(crate) keys: Arc<Keys>,
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
+    pub(crate) tracer: Tracer,
     cpu: Cpu,
     limits: Limits,
 }
@@ -87,6 +89,7 @@ impl Acceptor {
         schemas: SchemaCache,
         keys: Arc<Keys>,
         metrics: Metrics,
+        tracer: Tracer,
     ) -> Self {
         let held = metrics.held_bytes.clone();
         Self {
@@ -94,6 +97,7 @@ impl Acceptor {
             schemas,
             keys,
             metrics,
+            tracer,
             budget: Budget::new(config.http.bodies_limit.as_usize(), held),
             cpu: Cpu::new(),
             limits: Limits {
@@ -105,7 +109,7 @@ impl Acceptor {
         }
     }
 
-    /// Takes a write from its request to the queue.
+    /// Takes a write from its request to the queue; its messages carry `traceparent`.
     ///
     /// # Errors
     /// Every refusal there is; those with a Retry-After are transient.
@@ -117,6 +121,7 @@ impl Acceptor {
         headers: &HeaderMap,
         target: Result<Target, Refusal>,
         body: Body,
+        traceparent: Option<String>,
     ) -> Result<Accepted, Refusal> {
         self.keys.admit(headers)?;
         let target = target?;
@@ -134,7 +139,7 @@ impl Acceptor {
         let envelope = Envelope {
             ingest_id: Uuid::now_v7(),
             accepted_at_ms: now_ms(),
-            traceparent: message::traceparent(headers),
+            traceparent,
         };
         let enqueued = self.enqueue(target, encoding, received, &envelope);
         let points = tokio::time::timeout(answer_timeout, enqueued)

@@ -38,6 +38,20 @@ impl ProcessUsage {
         Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 
+    /// Names of its threads, of which Linux keeps 15 characters.
+    pub fn threads(self) -> Vec<String> {
+        let folder = format!("/proc/{}/task", self.0);
+        let tasks = match std::fs::read_dir(&folder) {
+            Ok(tasks) => tasks,
+            Err(error) => panic!("cannot read {folder}: {error}"),
+        };
+        let names = tasks.filter_map(|task| {
+            // A thread may end meanwhile.
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        });
+        names.map(|name| name.trim().to_owned()).collect()
+    }
+
     fn status_kib(self, field: &str) -> u64 {
         let status = self.read("status");
         let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -76,5 +90,20 @@ mod tests {
         let resident = usage.resident_bytes();
         assert!(resident > 100_000, "{resident}");
         assert!(usage.peak_resident_bytes() >= resident);
+    }
+
+    #[test]
+    fn threads_go_by_the_first_of_their_names() {
+        let usage = ProcessUsage(std::process::id());
+        let thread = std::thread::Builder::new().name("a-thread-of-this-test".to_owned());
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = thread.spawn(move || ended.recv()).unwrap();
+        let name = "a-thread-of-thi".to_owned();
+        // The name is set by the thread itself.
+        while !usage.threads().contains(&name) {
+            std::thread::yield_now();
+        }
+        drop(end);
+        assert!(thread.join().unwrap().is_err(), "nothing was sent");
     }
 }

@@ -22,6 +22,7 @@ fn router() -> Router {
         schemas: example_schemas(),
         registry: Registry::new(),
         readiness: Readiness::new(),
+        tracer: alioth_telemetry::Tracer::default(),
     };
     Function::new(&Config::default(), services)
         .unwrap()

@@ -34,6 +34,7 @@ impl Fixture {
             schemas: FakeQdrant::answering(&[SchemaLookup::Unavailable]).cache(),
             registry: Registry::new(),
             readiness: Readiness::new(),
+            tracer: alioth_telemetry::Tracer::default(),
         };
         let router = Function::new(config, services).unwrap().router();
         Self { publisher, router }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alioth_broker::{Broker, BrokerMetrics, EmbeddedBroker, EmbeddedOptions, Queue, QueueLimits};
 use alioth_cluster::{Cluster, ClusterMetrics, QdrantConfig, SchemaCache};
-use alioth_telemetry::{Readiness, prometheus::Registry};
+use alioth_telemetry::{Readiness, Tracer, prometheus::Registry};
 use ingest_accept::{Config, Deps, RunError, Services};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ async fn start(limits: QueueLimits) -> Standalone {
         schemas: SchemaCache::new(&cluster, &qdrant),
         registry,
         readiness: Readiness::new(),
+        tracer: Tracer::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let http = Http::new(listener.local_addr().unwrap());

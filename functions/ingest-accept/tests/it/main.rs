@@ -11,3 +11,4 @@ mod lifecycle;
 mod memory;
 mod python_clients;
 mod support;
+mod traces;
