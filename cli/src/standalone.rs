@@ -14,7 +14,7 @@ use alioth_broker::{Broker, Queue};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
 use alioth_embedded::NodeHandle;
 use alioth_lifecycle::Shutdown;
-use alioth_telemetry::{Readiness, Tracer};
+use alioth_telemetry::{Readiness, Tracer, Traces};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -88,9 +88,15 @@ pub(crate) struct Addresses {
 pub(crate) async fn command(args: StandaloneArgs) -> Result<Exit> {
     let settings = Settings::from_process()?;
     alioth_telemetry::init(&settings.log)?;
+    let traces = Traces::start(
+        &settings.traces,
+        "alioth-standalone",
+        env!("CARGO_PKG_VERSION"),
+    )?;
     let shutdown = Shutdown::on_signals()?;
+    let (ports, drain) = (Ports::of(&args), settings.consume.drain);
     let standalone =
-        Standalone::start(settings, &args.data_dir, Ports::of(&args), &shutdown).await?;
+        Standalone::start(settings, &args.data_dir, ports, &shutdown, &traces.tracer()).await?;
     let addresses = standalone.addresses();
     let mut line = format!(
         "alioth takes writes at {} (docs at {}/docs), Qdrant's gRPC at {}",
@@ -100,7 +106,9 @@ pub(crate) async fn command(args: StandaloneArgs) -> Result<Exit> {
         line.push_str(&format!(" and REST at {rest}"));
     }
     crate::say(&line);
-    standalone.ended().await?;
+    let ended = standalone.ended().await;
+    traces.flush(shutdown.time_left(drain)).await;
+    ended?;
     Ok(Exit::Success)
 }
 
@@ -121,6 +129,7 @@ impl Standalone {
             data_dir,
             Ports::FREE,
             &Shutdown::manual(),
+            &Tracer::default(),
         )
         .await
     }
@@ -130,6 +139,7 @@ impl Standalone {
         data_dir: &Path,
         ports: Ports,
         shutdown: &Shutdown,
+        tracer: &Tracer,
     ) -> Result<Self> {
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("create {}", data_dir.display()))?;
@@ -157,7 +167,7 @@ impl Standalone {
                 schemas: SchemaCache::new(&cluster, &settings.qdrant),
                 registry: registry.clone(),
                 readiness: readiness.clone(),
-                tracer: Tracer::default(),
+                tracer: tracer.clone(),
             },
         };
         let config = settings.accept.clone();
@@ -171,7 +181,7 @@ impl Standalone {
             cluster,
             registry,
             readiness,
-            tracer: Tracer::default(),
+            tracer: tracer.clone(),
         };
         let config = settings.consume;
         let until = token.clone();

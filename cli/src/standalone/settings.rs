@@ -3,12 +3,13 @@
 use alioth_broker::AmqpConfig;
 use alioth_cluster::QdrantConfig;
 use alioth_config::{ConfigError, Loader};
-use alioth_telemetry::LogConfig;
+use alioth_telemetry::{LogConfig, TracesConfig};
 
 /// Everything a standalone Alioth is told by the environment. Ports are flags, not variables.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) log: LogConfig,
+    pub(crate) traces: TracesConfig,
     pub(crate) amqp: AmqpConfig,
     pub(crate) qdrant: QdrantConfig,
     /// Whether an address of Qdrant was given: the embedded node is not started then.
@@ -34,6 +35,7 @@ impl Settings {
     fn load(loader: &mut Loader) -> Self {
         Self {
             log: loader.section(),
+            traces: loader.section(),
             amqp: loader.section(),
             qdrant: loader.section(),
             qdrant_is_configured: loader.is_set("ALIOTH_QDRANT_URL"),
