@@ -104,3 +104,36 @@ fn resize_prefix(out: &mut Vec<u8>, content: usize, width: usize, needed: usize)
         out.truncate(end - (width - needed));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn varints_are_as_long_as_is_told(value in any::<u64>(), shift in 0..64_u32) {
+            let value = value >> shift;
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            prop_assert_eq!(out.len(), varint_len(value));
+            prop_assert_eq!(prost::decode_length_delimiter(&*out).ok(), usize::try_from(value).ok());
+        }
+
+        #[test]
+        fn a_field_is_the_same_whatever_length_was_expected(
+            len in prop_oneof![0..300_usize, 16_000..17_000_usize],
+            expected in prop_oneof![0..300_usize, 16_000..17_000_usize, Just(1 << 40)],
+        ) {
+            let content: Vec<u8> = (0..len).map(|index| index as u8).collect();
+            let mut plain = b"before".to_vec();
+            put_bytes(&mut plain, 0x0a, &content);
+            let mut opened = b"before".to_vec();
+            let field = open(&mut opened, &[0x0a], expected);
+            opened.extend_from_slice(&content);
+            close(&mut opened, field);
+            prop_assert_eq!(opened, plain);
+        }
+    }
+}

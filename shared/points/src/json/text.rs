@@ -176,3 +176,40 @@ fn unit(raw: &[u8]) -> Option<u32> {
         Some(value << 4 | char::from(digit).to_digit(16)?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(body: &str) -> Parsed<Vec<u8>> {
+        let mut cursor = Cursor::new(body.as_bytes());
+        let text = cursor.text()?.into_owned();
+        assert_eq!(cursor.at, body.len());
+        Ok(text)
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_what_they_were_before_they_were_written(text in any::<String>()) {
+            let written = serde_json::to_string(&text).expect("a string is JSON");
+            prop_assert_eq!(read(&written).expect("a string"), text.into_bytes());
+        }
+
+        #[test]
+        fn characters_are_the_same_when_escaped(text in any::<String>()) {
+            let units = text.encode_utf16().map(|unit| format!("\\u{unit:04X}"));
+            let written = format!("\"{}\"", units.collect::<String>());
+            prop_assert_eq!(read(&written).expect("a string"), text.into_bytes());
+        }
+
+        #[test]
+        fn the_first_special_byte_of_a_word_is_found(word in any::<[u8; 8]>()) {
+            let special = |&byte: &u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
+            let found = specials(u64::from_le_bytes(word));
+            let first = (found != 0).then(|| (found.trailing_zeros() / 8) as usize);
+            prop_assert_eq!(first, word.iter().position(special));
+        }
+    }
+}

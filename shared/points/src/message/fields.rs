@@ -129,3 +129,74 @@ pub(super) fn error(offset: usize, message: &str) -> ScanError {
 pub(super) fn wrong_wire_type(offset: usize) -> ScanError {
     error(offset, "a field of the wrong wire type")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{put_bytes, put_number, put_varint};
+
+    /// Tags and payloads of a message's fields.
+    fn fields(body: &[u8]) -> Result<Vec<(u64, Payload)>, ScanError> {
+        let mut fields = Fields::new(body, 0..body.len());
+        let mut found = Vec::new();
+        while let Some(field) = fields.next()? {
+            found.push((field.tag, field.payload));
+        }
+        Ok(found)
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_found_as_they_were_put(
+            number in any::<u64>(),
+            content in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let mut body = Vec::new();
+            put_number(&mut body, 0x08, number);
+            put_bytes(&mut body, 0x12, &content);
+            body.extend_from_slice(&[0x19; 9]);
+            body.extend_from_slice(&[0x25; 5]);
+            let found = fields(&body).expect("good fields");
+            let tags: Vec<u64> = found.iter().map(|(tag, _)| *tag).collect();
+            prop_assert_eq!(tags, [0x08, 0x12, 0x19, 0x25]);
+            prop_assert!(matches!(found[0].1, Payload::Number(found) if found == number));
+            match &found[1].1 {
+                Payload::Bytes(range) => prop_assert_eq!(&body[range.clone()], &*content),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn half_a_field_is_refused(content in prop::collection::vec(any::<u8>(), 1..300), cut in any::<prop::sample::Index>()) {
+            let mut body = Vec::new();
+            put_bytes(&mut body, 0x12, &content);
+            let cut = 1 + cut.index(body.len() - 1);
+            prop_assert!(fields(&body[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_of_more_than_64_bits_are_refused() {
+        let mut most = vec![0x08];
+        put_varint(&mut most, u64::MAX);
+        fields(&most).expect("64 bits");
+        for (index, byte) in [(10, 0x02), (10, 0x81)] {
+            let mut more = most.clone();
+            more[index] = byte;
+            more.push(0);
+            assert_eq!(fields(&more).expect_err("65 bits").offset, 1);
+        }
+    }
+
+    #[test]
+    fn lengths_that_lead_out_of_the_message_are_refused_without_overflow() {
+        for len in [1, u64::from(u32::MAX), u64::MAX] {
+            let mut body = vec![0x12];
+            put_varint(&mut body, len);
+            let error = fields(&body).expect_err("nothing follows");
+            assert_eq!(error.message, "ends within a field");
+        }
+    }
+}
