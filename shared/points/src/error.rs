@@ -70,6 +70,9 @@ impl fmt::Display for PointRef {
     }
 }
 
+/// Characters of a name that go into a path.
+const LONGEST_SEGMENT: usize = 256;
+
 /// What a parser's step returns. The fault is boxed so that the good case stays in registers.
 pub(crate) type Parsed<T> = Result<T, Box<Fault>>;
 
@@ -116,7 +119,8 @@ impl Fault {
         })
     }
 
-    /// Puts `segment` before the path: a field's name, or `[3]`.
+    /// Puts `segment` before the path: a field's name, or `[3]`. A long one is cut: an answer is no place for
+    /// megabytes of somebody's names.
     #[cold]
     pub(crate) fn within(mut self: Box<Self>, segment: &str) -> Box<Fault> {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
@@ -124,6 +128,7 @@ impl Fault {
         } else {
             "."
         };
+        let segment = shortened_to(LONGEST_SEGMENT, segment.as_bytes());
         self.path = format!("{segment}{dot}{}", self.path);
         self
     }
@@ -203,6 +208,23 @@ impl Fault {
                 message,
             },
         }
+    }
+}
+
+/// Text from a body, short enough for a message.
+#[cold]
+pub(crate) fn shortened(text: &[u8]) -> String {
+    const MOST: usize = 60;
+    shortened_to(MOST, text)
+}
+
+fn shortened_to(most: usize, text: &[u8]) -> String {
+    // A character takes at most four bytes; what is looked at need not be all of a long text.
+    let start = text.get(..4 * (most + 1)).unwrap_or(text);
+    let start = String::from_utf8_lossy(start);
+    match start.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &start[..end]),
+        None => start.into_owned(),
     }
 }
 

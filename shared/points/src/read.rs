@@ -2,6 +2,7 @@
 mod batch;
 mod body;
 mod datetime;
+mod draft;
 mod filter;
 mod inference;
 mod path;
@@ -11,31 +12,18 @@ mod selector;
 mod shapes;
 mod vector;
 
-use std::ops::Range;
-
-use crate::error::{Fault, Parsed, WriteError};
+use crate::error::{Fault, Parsed, WriteError, shortened};
 use crate::id::PointId;
 use crate::json::{Cursor, Keys, Number};
 
 pub(crate) use body::{Body, read_ingest, read_upsert};
+pub(crate) use draft::{Draft, Span};
 pub(crate) use shapes::{Shape, Shapes};
 
 /// Messages that may lie in each other below `UpsertPoints`. A Qdrant server's decoder goes down 100; a
 /// cluster wraps an upsert once or twice more to hand it to another peer, so a few are left.
 /// Source: prost's `RECURSION_LIMIT`.
 const MAX_LEVEL: u32 = 96;
-
-/// Points read so far, encoded but not put together: their fields stand in `arena`, where the ranges say.
-#[derive(Debug, Default)]
-pub(crate) struct Draft {
-    pub(crate) arena: Vec<u8>,
-    pub(crate) ids: Vec<PointId>,
-    /// Per point its field `vectors`, tag and all.
-    pub(crate) vectors: Vec<Range<usize>>,
-    /// Per point its fields `payload`; empty without one.
-    pub(crate) payloads: Vec<Range<usize>>,
-    pub(crate) shapes: Shapes,
-}
 
 /// Where the points being read stand, so that an error can name one by its id.
 #[derive(Debug, Clone, Copy)]
@@ -65,10 +53,7 @@ impl<'a> Reader<'a> {
         Reader {
             json: Cursor::new(body),
             keys: Keys::default(),
-            draft: Draft {
-                arena: Vec::with_capacity(body.len() / 4),
-                ..Draft::default()
-            },
+            draft: Draft::new(body.len()),
             place: Place::Nowhere,
             last_vectors: 0,
             indices: Vec::new(),
@@ -122,15 +107,5 @@ fn read_id(json: &mut Cursor<'_>) -> Parsed<PointId> {
             })
         }
         _ => Err(json.unexpected(EXPECTED)),
-    }
-}
-
-/// Text from a body, short enough for a message.
-fn shortened(text: &[u8]) -> String {
-    const MOST: usize = 60;
-    let text = String::from_utf8_lossy(text);
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
     }
 }

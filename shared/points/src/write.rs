@@ -173,25 +173,19 @@ impl Write {
         message.push(upsert::POINT);
         put_varint(message, self.content_len(point) as u64);
         ids[point].put_field(message);
-        message.extend_from_slice(&arena[payloads[point].clone()]);
-        message.extend_from_slice(&arena[vectors[point].clone()]);
+        message.extend_from_slice(&arena[payloads[point].range()]);
+        message.extend_from_slice(&arena[vectors[point].range()]);
     }
 
     fn keep_last_of_each_id(&mut self) {
         let draft = &mut self.draft;
-        let kept = last_of_each(draft.ids.iter().map(|id| Some(*id)));
+        let kept = last_of_each(draft.ids.len(), |point| Some(draft.ids[point]));
         if kept.len() == draft.ids.len() {
             return;
         }
         draft.ids = kept.iter().map(|&point| draft.ids[point]).collect();
-        draft.vectors = kept
-            .iter()
-            .map(|&point| draft.vectors[point].clone())
-            .collect();
-        draft.payloads = kept
-            .iter()
-            .map(|&point| draft.payloads[point].clone())
-            .collect();
+        draft.vectors = kept.iter().map(|&point| draft.vectors[point]).collect();
+        draft.payloads = kept.iter().map(|&point| draft.payloads[point]).collect();
     }
 }
 
@@ -231,4 +225,38 @@ fn check_collection_name(name: &str) -> Result<(), WriteError> {
         field: "collection_name".to_owned(),
         message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(points: usize) -> Write {
+        let points = vec![r#"{"id":1}"#; points].join(",");
+        let body = format!(r#"{{"points":[{points}]}}"#);
+        Write::parse_upsert("c", UpsertQuery::default(), body.as_bytes()).expect("a good body")
+    }
+
+    /// Lengths of the messages of so many equal points.
+    fn lens(points: usize, limit: usize) -> Vec<usize> {
+        let messages = write(points).into_messages(limit);
+        messages.iter().map(Bytes::len).collect()
+    }
+
+    #[test]
+    fn a_message_is_as_long_as_may_be_and_no_longer() {
+        let (options, point) = (write(1).options.len(), write(1).point_len(0));
+        let most = options + 3 * point;
+        assert_eq!(lens(3, most), [most]);
+        assert_eq!(lens(4, most), [most, options + point]);
+        assert_eq!(lens(3, most - 1), [most - point, options + point]);
+        assert_eq!(lens(2, 0), [options + point; 2]);
+    }
+
+    #[test]
+    fn a_message_takes_the_room_that_was_reckoned() {
+        let write = write(100);
+        let len = write.options.len() + (0..100).map(|point| write.point_len(point)).sum::<usize>();
+        assert_eq!(lens(100, usize::MAX), [len]);
+    }
 }

@@ -1,7 +1,5 @@
 //! The batch form: `"batch": {"ids": […], "vectors": …, "payloads": […]}`, in any order of the three.
-use std::ops::Range;
-
-use super::{Place, Reader, read_id};
+use super::{Place, Reader, Span, read_id};
 use crate::error::{Fault, Parsed};
 use crate::json::given_twice;
 use crate::wire::{close, open};
@@ -17,9 +15,9 @@ enum Columns {
     /// No vectors at all.
     None,
     /// Per point its field `vectors`.
-    Rows(Vec<Range<usize>>),
+    Rows(Vec<Span>),
     /// Per name, per point, an entry of `NamedVectors`.
-    Named(Vec<(String, Vec<Range<usize>>)>),
+    Named(Vec<(String, Vec<Span>)>),
 }
 
 impl Reader<'_> {
@@ -50,7 +48,9 @@ impl Reader<'_> {
             return Err(Fault::wrong_type(start, "missing").within(IDS));
         };
         self.draft.vectors = self.vectors_of(columns.unwrap_or(Columns::None), points)?;
-        let payloads = payloads.flatten().unwrap_or_else(|| vec![0..0; points]);
+        let payloads = payloads
+            .flatten()
+            .unwrap_or_else(|| vec![Span::default(); points]);
         same_length(PAYLOADS, payloads.len(), points)?;
         self.draft.payloads = payloads;
         Ok(())
@@ -64,15 +64,16 @@ impl Reader<'_> {
             .map_err(|fault| fault.within(IDS))?;
         while more {
             let index = self.draft.ids.len();
-            let id = read_id(&mut self.json).map_err(|fault| fault.of_point(index, "id", IDS))?;
-            self.draft.ids.push(id);
+            read_id(&mut self.json)
+                .and_then(|id| self.draft.push_id(id))
+                .map_err(|fault| fault.of_point(index, "id", IDS))?;
             more = self.json.next_item()?;
         }
         Ok(self.draft.ids.len())
     }
 
     /// Reads the payloads; `null` is none.
-    fn payloads(&mut self) -> Parsed<Option<Vec<Range<usize>>>> {
+    fn payloads(&mut self) -> Parsed<Option<Vec<Span>>> {
         if self.json.take_null()? {
             return Ok(None);
         }
@@ -105,7 +106,7 @@ impl Reader<'_> {
         }
     }
 
-    fn rows(&mut self) -> Parsed<Vec<Range<usize>>> {
+    fn rows(&mut self) -> Parsed<Vec<Span>> {
         let mut rows = Vec::with_capacity(self.draft.ids.len());
         let mut more = self.json.open_array("a list of vectors")?;
         while more {
@@ -119,46 +120,46 @@ impl Reader<'_> {
         Ok(rows)
     }
 
-    fn named_columns(&mut self) -> Parsed<Vec<(String, Vec<Range<usize>>)>> {
+    fn named_columns(&mut self) -> Parsed<Vec<(String, Vec<Span>)>> {
         let mut columns = Vec::new();
-        let keys = self.keys.enter();
         let mut more = self.json.open_object("an object")?;
         while more {
             let key = self.json.raw_key()?;
-            self.keys.push(key);
             let text = self.json.resolve(key)?;
+            let name = self.draft.shapes.name(&text)?;
+            if self.draft.shapes.seen_in(name, 0) {
+                return Err(given_twice(&self.json, key).within(VECTORS));
+            }
             let path = format!("{VECTORS}.{}", String::from_utf8_lossy(&text));
-            let column = self.column(&text, &path)?;
+            let column = self.column(&text, name, &path)?;
             columns.push((path, column));
             more = self.json.next_member()?;
         }
-        self.keys
-            .leave(&self.json, keys)
-            .map_err(|fault| fault.within(VECTORS))?;
         Ok(columns)
     }
 
     /// Reads one name's vectors.
-    fn column(&mut self, text: &[u8], path: &str) -> Parsed<Vec<Range<usize>>> {
-        let mut column = Vec::with_capacity(self.draft.ids.len());
+    fn column(&mut self, text: &[u8], name: usize, path: &str) -> Parsed<Vec<Span>> {
+        let mut column = Vec::new();
         let mut more = self
             .json
             .open_array("a list of vectors")
             .map_err(|fault| fault.within(path))?;
-        let name = self.draft.shapes.name(text);
         while more {
             let index = column.len();
             let start = self.draft.arena.len();
-            self.named_vector(text, name, index)
+            let entry = self
+                .named_vector(text, name, index)
+                .and_then(|()| self.draft.entry(start))
                 .map_err(|fault| fault.of_point(index, path, path))?;
-            column.push(start..self.draft.arena.len());
+            column.push(entry);
             more = self.json.next_item()?;
         }
         Ok(column)
     }
 
     /// Matches the vectors with `points` points: per point its field `vectors`.
-    fn vectors_of(&mut self, columns: Columns, points: usize) -> Parsed<Vec<Range<usize>>> {
+    fn vectors_of(&mut self, columns: Columns, points: usize) -> Parsed<Vec<Span>> {
         let columns = match columns {
             Columns::Rows(rows) => {
                 same_length(VECTORS, rows.len(), points)?;
@@ -168,30 +169,30 @@ impl Reader<'_> {
             Columns::Named(columns) => columns,
         };
         if columns.is_empty() {
-            let none = self.no_vectors();
+            let none = self.no_vectors()?;
             return Ok(vec![none; points]);
         }
         for (path, column) in &columns {
             same_length(path, column.len(), points)?;
         }
-        Ok((0..points)
+        (0..points)
             .map(|point| self.joined(&columns, point))
-            .collect())
+            .collect()
     }
 
     /// Writes the field `vectors` of one point from its entries of every column.
-    fn joined(&mut self, columns: &[(String, Vec<Range<usize>>)], point: usize) -> Range<usize> {
+    fn joined(&mut self, columns: &[(String, Vec<Span>)], point: usize) -> Parsed<Span> {
         let out = &mut self.draft.arena;
         let start = out.len();
         let size = columns.iter().map(|(_, column)| column[point].len()).sum();
         let vectors = open(out, super::vector::VECTORS, size);
         let named = open(out, super::vector::NAMED, size);
         for (_, column) in columns {
-            out.extend_from_within(column[point].clone());
+            out.extend_from_within(column[point].range());
         }
         close(out, named);
         close(out, vectors);
-        start..out.len()
+        self.draft.span(start)
     }
 }
 

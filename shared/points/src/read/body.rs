@@ -22,7 +22,7 @@ pub(crate) struct Body {
 /// Reads `{"collection_name": …, "batch": …}`.
 pub(crate) fn read_ingest(text: &[u8]) -> Result<Body, WriteError> {
     let mut reader = Reader::new(text);
-    match reader.ingest() {
+    match check_len(text).and_then(|()| reader.ingest()) {
         Ok(body) => Ok(Body {
             draft: reader.draft,
             ..body
@@ -34,12 +34,20 @@ pub(crate) fn read_ingest(text: &[u8]) -> Result<Body, WriteError> {
 /// Reads `{"points": […], …}` or `{"batch": …, …}`.
 pub(crate) fn read_upsert(text: &[u8]) -> Result<Body, WriteError> {
     let mut reader = Reader::new(text);
-    match reader.upsert() {
+    match check_len(text).and_then(|()| reader.upsert()) {
         Ok(body) => Ok(Body {
             draft: reader.draft,
             ..body
         }),
         Err(fault) => Err(reader.error(*fault, text)),
+    }
+}
+
+/// Places in a body are kept in 32 bits.
+fn check_len(text: &[u8]) -> Parsed<()> {
+    match u32::try_from(text.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Fault::syntax(0, "a body of 4 GiB or more")),
     }
 }
 
@@ -71,6 +79,19 @@ impl Form {
             Form::Points => "points",
             Form::Batch => "batch.ids",
         }
+    }
+}
+
+/// Bytes an option may take. Each message of a write has the options in it: were they as large as a message may
+/// be, every point would go in a message of its own and take a copy of them along.
+const MAX_OPTION_LEN: usize = 64 << 10;
+
+fn check_option_len(len: usize) -> Parsed<()> {
+    match len <= MAX_OPTION_LEN {
+        true => Ok(()),
+        false => Err(Fault::invalid(format!(
+            "takes {len} bytes, more than {MAX_OPTION_LEN}"
+        ))),
     }
 }
 
@@ -179,9 +200,21 @@ impl Reader<'_> {
         if known && self.json.take_null()? {
             return Ok(());
         }
+        self.json.peek();
+        let mut probe = self.json.probe(self.json.offset());
         match name {
-            b"shard_key" => self.shard_key(&mut body.shard_key),
-            b"update_filter" => self.update_filter(&mut body.update_filter),
+            b"shard_key" => {
+                self.shard_key(&mut body.shard_key)?;
+                check_option_len(body.shard_key.len())
+            }
+            b"update_filter" => {
+                // It is passed over once a level, so first of all it must be short.
+                let start = probe.offset();
+                probe.skip()?;
+                check_option_len(probe.since(start).len())?;
+                self.update_filter(&mut body.update_filter)?;
+                check_option_len(body.update_filter.len())
+            }
             b"update_mode" => self.update_mode(&mut body.update_mode),
             _ => self.json.skip(),
         }

@@ -5,7 +5,7 @@ mod geo;
 mod range;
 
 use super::{MAX_LEVEL, Reader};
-use crate::error::{Fault, Parsed};
+use crate::error::{Fault, Parsed, shortened};
 use crate::json::{Member, Number};
 use crate::wire::{close, open, put_bytes, put_number, upsert};
 
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         if !super::path::is_path(&String::from_utf8_lossy(&text)) {
             return Err(Fault::invalid(format!(
                 "\"{}\" is no path of a payload",
-                super::shortened(&text)
+                shortened(&text)
             )));
         }
         put_bytes(out, tag, &text);

@@ -1,8 +1,7 @@
 //! Payloads: any JSON as `qdrant.Value`. Recursion is bounded by what Qdrant's decoder takes.
 use std::borrow::Cow;
-use std::ops::Range;
 
-use super::{MAX_LEVEL, Reader};
+use super::{MAX_LEVEL, Reader, Span};
 use crate::error::{Fault, Parsed};
 use crate::json::Number;
 use crate::wire::{close, open, put_bytes, put_number, varint_len};
@@ -71,12 +70,12 @@ const SHORT: usize = 56;
 
 impl<'a> Reader<'a> {
     /// Reads a payload, `null` being none, and writes it as a point's fields `payload`.
-    pub(super) fn payload(&mut self) -> Parsed<Range<usize>> {
+    pub(super) fn payload(&mut self) -> Parsed<Span> {
         let start = self.draft.arena.len();
         if !self.json.take_null()? {
             self.fields(PAYLOAD, POINT_LEVEL)?;
         }
-        Ok(start..self.draft.arena.len())
+        self.draft.span(start)
     }
 
     /// Writes an object as map entries of the field `tag` of a message that is `level` messages down.

@@ -67,8 +67,15 @@ impl Reader<'_> {
         let Some(id) = id else {
             return Err(of_point(Fault::wrong_type(start, "missing").within("id")));
         };
-        let vectors = vectors.unwrap_or_else(|| self.no_vectors());
-        self.draft.ids.push(id);
+        let vectors = match vectors {
+            Some(vectors) => vectors,
+            None => self
+                .no_vectors()
+                .map_err(|fault| of_point(fault.within(VECTOR)))?,
+        };
+        self.draft
+            .push_id(id)
+            .map_err(|fault| of_point(fault.within("id")))?;
         self.draft.vectors.push(vectors);
         self.draft.payloads.push(payload.unwrap_or_default());
         Ok(())

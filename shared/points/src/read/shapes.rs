@@ -1,8 +1,9 @@
-//! What a write's vectors look like: per name, each change of kind or size and the point where it happens.
-//! A collection is checked against that, whatever the number of points.
+//! What a write's vectors look like: per name, each new kind or size and the point where it is first seen, as
+//! far as that can matter. A collection is checked against that, whatever the number of points.
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::error::PointRef;
+use crate::error::{Fault, Parsed, PointRef, shortened};
 use crate::id::PointId;
 use crate::{CollectionSchema, VectorKind, WriteError};
 
@@ -17,10 +18,20 @@ pub(crate) enum Shape {
     Inference,
 }
 
+/// Names the vectors of a write may have. A collection has a handful; a body may make up millions, each of
+/// them some hundred bytes here.
+const MAX_NAMES: usize = 4096;
+/// Shapes of a name that are told apart. Whatever a collection has under it, it takes three at most: a size of
+/// dense vector, rows of that size, and what is inferred. So the first fault is with the fourth shape or before.
+const MAX_SHAPES: usize = 4;
+
 #[derive(Debug)]
 struct Name {
-    text: Box<[u8]>,
+    text: Arc<[u8]>,
+    /// The last one seen, if nothing was taken back since.
     last: Option<Shape>,
+    /// Those noted.
+    noted: [Option<Shape>; MAX_SHAPES],
     /// Number of points begun when it was last seen.
     seen: usize,
 }
@@ -34,20 +45,19 @@ impl Name {
     }
 }
 
+/// A shape a name had not had before.
 #[derive(Debug)]
 struct Change {
     point: usize,
     name: usize,
     shape: Shape,
-    /// What the name's vectors looked like up to here.
-    before: Option<Shape>,
 }
 
 /// Every vector name of a write and how its vectors look.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
     names: Vec<Name>,
-    by_text: HashMap<Box<[u8]>, usize>,
+    by_text: HashMap<Arc<[u8]>, usize>,
     changes: Vec<Change>,
     /// The name that followed the last one in the point before.
     next: usize,
@@ -56,7 +66,7 @@ pub(crate) struct Shapes {
 impl Shapes {
     /// Number of `name`, a new one if it was never seen. Cheapest when names come in a steady order.
     #[inline]
-    pub(crate) fn name(&mut self, text: &[u8]) -> usize {
+    pub(crate) fn name(&mut self, text: &[u8]) -> Parsed<usize> {
         let guess = if self.next < self.names.len() {
             self.next
         } else {
@@ -64,23 +74,31 @@ impl Shapes {
         };
         let name = match self.names.get(guess) {
             Some(name) if name.is(text) => guess,
-            _ => self.look_up(text),
+            _ => self.look_up(text)?,
         };
         self.next = name + 1;
-        name
+        Ok(name)
     }
 
-    fn look_up(&mut self, text: &[u8]) -> usize {
+    fn look_up(&mut self, text: &[u8]) -> Parsed<usize> {
         if let Some(&name) = self.by_text.get(text) {
-            return name;
+            return Ok(name);
         }
+        let name = self.names.len();
+        if name == MAX_NAMES {
+            return Err(Fault::invalid(format!(
+                "vectors of more than {MAX_NAMES} different names"
+            )));
+        }
+        let text: Arc<[u8]> = text.into();
         self.names.push(Name {
-            text: text.into(),
+            text: text.clone(),
             last: None,
+            noted: [None; MAX_SHAPES],
             seen: 0,
         });
-        self.by_text.insert(text.into(), self.names.len() - 1);
-        self.names.len() - 1
+        self.by_text.insert(text, name);
+        Ok(name)
     }
 
     /// Whether `name` was noted for point `point` already; notes it.
@@ -102,13 +120,19 @@ impl Shapes {
     #[inline]
     pub(crate) fn note(&mut self, name: usize, point: usize, shape: Shape) {
         if self.names[name].last != Some(shape) {
-            let before = self.names[name].last.replace(shape);
-            self.changes.push(Change {
-                point,
-                name,
-                shape,
-                before,
-            });
+            self.note_change(name, point, shape);
+        }
+    }
+
+    fn note_change(&mut self, name: usize, point: usize, shape: Shape) {
+        let Name { last, noted, .. } = &mut self.names[name];
+        *last = Some(shape);
+        if noted.contains(&Some(shape)) {
+            return;
+        }
+        if let Some(free) = noted.iter_mut().find(|noted| noted.is_none()) {
+            *free = Some(shape);
+            self.changes.push(Change { point, name, shape });
         }
     }
 
@@ -119,8 +143,12 @@ impl Shapes {
 
     /// Forgets what was noted after [`Shapes::mark`] answered `mark`.
     pub(crate) fn back_to(&mut self, mark: usize) {
-        for change in self.changes.drain(mark..).rev() {
-            self.names[change.name].last = change.before;
+        for Change { name, shape, .. } in self.changes.drain(mark..) {
+            let Name { last, noted, .. } = &mut self.names[name];
+            *last = None;
+            for noted in noted.iter_mut().filter(|noted| **noted == Some(shape)) {
+                *noted = None;
+            }
         }
     }
 
@@ -140,7 +168,7 @@ impl Shapes {
         let Some((change, message)) = fault else {
             return Ok(());
         };
-        let name = String::from_utf8_lossy(&self.names[change.name].text);
+        let name = shortened(&self.names[change.name].text);
         let field = if name.is_empty() {
             field.to_owned()
         } else {
@@ -205,3 +233,6 @@ fn unknown_name(name: &str, schema: &CollectionSchema) -> String {
         _ => format!("the collection has no vector of this name; it has {known}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

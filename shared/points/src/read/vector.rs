@@ -1,9 +1,7 @@
 //! Vectors: dense, multi-dense, named; written as `qdrant.Vectors` while they are read.
 mod sparse;
 
-use std::ops::Range;
-
-use super::{Reader, Shape};
+use super::{Reader, Shape, Span};
 use crate::error::{Fault, Parsed};
 use crate::json::given_twice;
 use crate::wire::{close, open, put_bytes, varint_len};
@@ -38,18 +36,18 @@ const EXPECTED: &str = "a vector: a list of numbers, a list of such lists, or an
 
 impl Reader<'_> {
     /// Writes the field `vectors` of a point that has none.
-    pub(super) fn no_vectors(&mut self) -> Range<usize> {
+    pub(super) fn no_vectors(&mut self) -> Parsed<Span> {
         let start = self.draft.arena.len();
         self.draft.arena.extend_from_slice(NO_VECTORS);
-        start..self.draft.arena.len()
+        self.draft.span(start)
     }
 
     /// Reads all a point's vectors and writes them as its field `vectors`.
-    pub(super) fn point_vectors(&mut self, point: usize) -> Parsed<Range<usize>> {
+    pub(super) fn point_vectors(&mut self, point: usize) -> Parsed<Span> {
         let start = self.draft.arena.len();
         match self.json.peek() {
             Some(b'[') => {
-                let name = self.draft.shapes.name(b"");
+                let name = self.draft.shapes.name(b"")?;
                 let vectors = open(&mut self.draft.arena, VECTORS, self.last_vectors);
                 let vector = open(&mut self.draft.arena, VECTOR, self.last_vectors);
                 let shape = self.list_vector(name)?;
@@ -60,12 +58,12 @@ impl Reader<'_> {
             Some(b'{') => self.named_or_inference(point, start)?,
             Some(b'n') => {
                 self.json.literal(b"null")?;
-                return Ok(self.no_vectors());
+                return self.no_vectors();
             }
             _ => return Err(self.json.unexpected(EXPECTED)),
         }
         self.last_vectors = self.draft.arena.len() - start;
-        Ok(start..self.draft.arena.len())
+        self.draft.span(start)
     }
 
     /// An object in a vector's place: names and vectors, or what one is inferred from. Qdrant tries the
@@ -97,7 +95,7 @@ impl Reader<'_> {
         let vectors = open(&mut self.draft.arena, VECTORS, 0);
         let vector = open(&mut self.draft.arena, VECTOR, 0);
         self.inference(VECTOR_LEVEL)?;
-        let name = self.draft.shapes.name(b"");
+        let name = self.draft.shapes.name(b"")?;
         self.draft.shapes.note(name, point, Shape::Inference);
         close(&mut self.draft.arena, vector);
         close(&mut self.draft.arena, vectors);
@@ -110,7 +108,7 @@ impl Reader<'_> {
         while more {
             let key = self.json.raw_key()?;
             let text = self.json.resolve(key)?;
-            let name = self.draft.shapes.name(&text);
+            let name = self.draft.shapes.name(&text)?;
             if self.draft.shapes.seen_in(name, point) {
                 return Err(given_twice(&self.json, key));
             }

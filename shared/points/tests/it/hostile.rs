@@ -236,11 +236,4 @@ fn many_keys_of_one_object_are_read_in_good_time() {
     ] {
         refused(&body);
     }
-    let named: Vec<String> = (0..100_000)
-        .map(|key| format!(r#""{key:x}":[1]"#))
-        .collect();
-    crate::upserted(&format!(
-        r#"{{"points": [{{"id": 1, "vector": {{{}}}}}]}}"#,
-        named.join(",")
-    ));
 }

@@ -6,6 +6,7 @@ mod floats;
 mod generate;
 mod golden;
 mod hostile;
+mod limits;
 mod reference;
 mod schema;
 mod writes;
@@ -37,14 +38,14 @@ fn only_message(write: Write) -> UpsertPoints {
 fn upserted(body: &str) -> UpsertPoints {
     match upsert(body) {
         Ok(write) => only_message(write),
-        Err(error) => panic!("{error}\n{body}"),
+        Err(error) => panic!("{error}\n{body:.2000}"),
     }
 }
 
 /// Why a body is refused.
 fn refused(body: &str) -> WriteError {
     match upsert(body) {
-        Ok(_) => panic!("accepted: {body}"),
+        Ok(_) => panic!("accepted: {body:.2000}"),
         Err(error) => error,
     }
 }

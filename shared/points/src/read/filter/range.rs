@@ -1,6 +1,6 @@
 //! Ranges: of numbers, of times, of how many values a field has.
 use super::Reader;
-use crate::error::{Fault, Parsed};
+use crate::error::{Fault, Parsed, shortened};
 use crate::json::Member;
 use crate::read::datetime::parse_datetime;
 use crate::wire::{close, open, put_double, put_number};
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         }
         let text = self.json.text()?;
         let Some((seconds, nanos)) = parse_datetime(&text) else {
-            let text = crate::read::shortened(&text);
+            let text = shortened(&text);
             return Err(Fault::invalid(format!(
                 "\"{text}\" is no date and time such as 2014-01-01T00:00:00Z"
             )));

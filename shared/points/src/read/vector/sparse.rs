@@ -1,7 +1,7 @@
 //! Sparse vectors, `{"indices": […], "values": […]}`, written as `qdrant.SparseVector`.
 use super::{EXPECTED, Reader, Shape};
-use crate::error::{Fault, Parsed};
-use crate::json::Number;
+use crate::error::{Fault, Parsed, shortened};
+use crate::json::{Number, given_twice};
 use crate::wire::{close, open, put_varint, varint_len};
 
 /// `Vector.sparse`.
@@ -20,20 +20,23 @@ impl Reader<'_> {
         let mut indices = false;
         while more {
             let key = self.json.raw_key()?;
-            self.keys.push(key);
             match &*self.json.resolve(key)? {
-                b"indices" => {
+                b"indices" if !indices => {
                     self.sparse_indices()
                         .map_err(|fault| fault.within("indices"))?;
                     indices = true;
                 }
-                b"values" => {
+                b"values" if values.is_none() => {
                     values = Some(
                         self.sparse_values()
                             .map_err(|fault| fault.within("values"))?,
                     )
                 }
-                _ => self.json.skip()?,
+                b"indices" | b"values" => return Err(given_twice(&self.json, key)),
+                _ => {
+                    self.keys.push(key);
+                    self.json.skip()?;
+                }
             }
             more = self.json.next_member()?;
         }
@@ -75,7 +78,7 @@ impl Reader<'_> {
         match self.json.number()? {
             Number::Integer(value) if u32::try_from(value).is_ok() => Ok(value as u32),
             Number::Integer(_) | Number::Unsigned(_) | Number::Double(_) => {
-                let text = String::from_utf8_lossy(self.json.since(from)).into_owned();
+                let text = shortened(self.json.since(from));
                 Err(Fault::invalid(format!(
                     "{text} is not an unsigned 32-bit integer"
                 )))
