@@ -22,6 +22,12 @@ enum Digits {
     Full,
     /// Rounded by whoever sent them: 6 to 8 digits.
     Few,
+    /// The shortest that are the same f32, as Rust and Go write them: 7 to 11 digits.
+    Shortest,
+    /// Up to ±50 and beyond, 4 digits after the point.
+    Large,
+    /// 0 to 255, as image descriptors have them.
+    Whole,
 }
 
 /// A unit vector's element: mostly within ±0.3.
@@ -40,6 +46,9 @@ fn vector(random: &mut fastrand::Rng, digits: Digits, separator: &str) -> String
         let written = match digits {
             Digits::Full => serde_json::to_string(&f64::from(value)).expect("a number is JSON"),
             Digits::Few => format!("{value:.*}", 6 + index % 3),
+            Digits::Shortest => value.to_string(),
+            Digits::Large => format!("{:.4}", value * 100.0),
+            Digits::Whole => ((value.abs() * 700.0) as u8).to_string(),
         };
         text.push_str(&written);
     }
@@ -177,6 +186,19 @@ fn cases() -> [Case; 4] {
     ]
 }
 
+/// Numbers written in other ways: for the ratios alone.
+fn further_cases() -> [Case; 3] {
+    [
+        (
+            "upsert, shortest f32",
+            upsert_body(Digits::Shortest),
+            upsert,
+        ),
+        ("upsert, over ten", upsert_body(Digits::Large), upsert),
+        ("upsert, 0 to 255", upsert_body(Digits::Whole), upsert),
+    ]
+}
+
 /// The shortest of many runs: what the work costs when nothing comes between.
 fn shortest(mut run: impl FnMut() -> Duration) -> Duration {
     (0..2000).map(|_| run()).min().unwrap_or_default()
@@ -200,7 +222,7 @@ fn print_ratios() {
         "× serde_json",
         "× fastest raw"
     );
-    for (name, body, ours) in cases() {
+    for (name, body, ours) in cases().into_iter().chain(further_cases()) {
         let body = body.as_bytes();
         let alioth = shortest(|| timed(|| ours(black_box(body))));
         let serde = shortest(|| {
