@@ -35,7 +35,7 @@ lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 
 .PHONY: bench
 bench: ## Measure the parser and the merge beside their references
-	@$(CARGO) bench --package alioth-points
+	@$(CARGO) bench --package alioth-points --bench json
 
 .PHONY: ci
 ci: lint test ## What CI runs: the demo is one of the tests; ends with the test runner's summary

@@ -172,7 +172,8 @@ impl Acceptor {
             schemas::check(&self.schemas, &self.cpu, weight, parsed.write).await?;
         let points = write.points();
         check_size(&write)?;
-        let message_limit = self.limits.message;
+        // Options are repeated in every chunk: a filter of 64 KiB may not multiply a write.
+        let message_limit = self.limits.message.max(2 * write.options_bytes());
         let chunks = self
             .cpu
             .run(weight, move || write.into_messages(message_limit))

@@ -101,6 +101,11 @@ impl Write {
             + size_of_val(payloads.as_slice())
     }
 
+    /// Bytes that every message of it begins with: all but its points.
+    pub fn options_bytes(&self) -> usize {
+        self.options.len()
+    }
+
     /// Bytes of the largest message that one point alone makes: no chunking gets below it.
     pub fn least_message_limit(&self) -> usize {
         let largest = (0..self.points()).map(|point| self.point_len(point)).max();
