@@ -1,12 +1,11 @@
 //! Metrics of the consumer.
 
+mod registration;
+
 use std::time::{Duration, SystemTime};
 
 use alioth_cluster::{Applied, UpsertError};
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    Result, core::Collector,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 
 use crate::dead_letter::Cause;
 
@@ -65,151 +64,12 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &Registry) -> Result<Self> {
-        let powers = |count| prometheus::exponential_buckets(1.0, 4.0, count);
-        Ok(Self {
-            breaker_state: put(
-                registry,
-                IntGauge::new(
-                    "alioth_consume_breaker_state",
-                    "0 closed, 1 half-open: a probe is under way, 2 open: Qdrant is away.",
-                )?,
-            )?,
-            dead_letter_failures: put(
-                registry,
-                IntCounter::new(
-                    "alioth_consume_dead_letter_failures_total",
-                    "Dead letters not confirmed at the first try; they are tried until they are.",
-                )?,
-            )?,
-            dead_letters: put(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "alioth_consume_dead_letters_total",
-                        "Dead letters confirmed, by cause.",
-                    ),
-                    &["cause"],
-                )?,
-            )?,
-            held_bytes: put(
-                registry,
-                IntGauge::new(
-                    "alioth_consume_held_bytes",
-                    "Bytes of messages taken and not settled.",
-                )?,
-            )?,
-            held_messages: put(
-                registry,
-                IntGauge::new(
-                    "alioth_consume_held_messages",
-                    "Messages taken and not settled.",
-                )?,
-            )?,
-            // 4 ms to 4,4 min, then what waited out an outage.
-            lag: put(
-                registry,
-                Histogram::with_opts(histogram(
-                    "alioth_consume_lag_seconds",
-                    "From acceptance to applied, by message.",
-                    prometheus::exponential_buckets(0.004, 4.0, 11)?,
-                ))?,
-            )?,
-            merge_messages: put(
-                registry,
-                Histogram::with_opts(histogram(
-                    "alioth_consume_merge_messages",
-                    "Messages merged into one upsert.",
-                    powers(7)?,
-                ))?,
-            )?,
-            messages: put(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "alioth_consume_messages_total",
-                        "Messages settled or handed back, by outcome.",
-                    ),
-                    &["outcome"],
-                )?,
-            )?,
-            points_applied: put(
-                registry,
-                IntCounter::new(
-                    "alioth_consume_points_applied_total",
-                    "Points of messages that Qdrant applied.",
-                )?,
-            )?,
-            points_dead_lettered: put(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "alioth_consume_points_dead_lettered_total",
-                        "Points set aside, by cause.",
-                    ),
-                    &["cause"],
-                )?,
-            )?,
-            retries: put(
-                registry,
-                IntCounter::new(
-                    "alioth_consume_retries_total",
-                    "Upserts tried again after a transient failure.",
-                )?,
-            )?,
-            upsert_bytes: put(
-                registry,
-                Histogram::with_opts(histogram(
-                    "alioth_consume_upsert_bytes",
-                    "Bytes of an upsert.",
-                    prometheus::exponential_buckets(1024.0, 4.0, 8)?,
-                ))?,
-            )?,
-            upsert_duration: put(
-                registry,
-                HistogramVec::new(
-                    histogram(
-                        "alioth_consume_upsert_duration_seconds",
-                        "Duration of an upsert with wait=true, by outcome.",
-                        prometheus::exponential_buckets(0.001, 4.0, 9)?,
-                    ),
-                    &["outcome"],
-                )?,
-            )?,
-            upsert_points: put(
-                registry,
-                Histogram::with_opts(histogram(
-                    "alioth_consume_upsert_points",
-                    "Points of an upsert.",
-                    powers(8)?,
-                ))?,
-            )?,
-            upserts_in_flight: put(
-                registry,
-                IntGauge::new(
-                    "alioth_consume_upserts_in_flight",
-                    "Upserts sent and not answered.",
-                )?,
-            )?,
-            upserts: put(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "alioth_consume_upserts_total",
-                        "Upserts answered, by outcome.",
-                    ),
-                    &["outcome"],
-                )?,
-            )?,
-        })
-    }
-
     pub(crate) fn upsert(
         &self,
         points: usize,
         bytes: usize,
         took: Duration,
-        answer: &std::result::Result<Applied, UpsertError>,
+        answer: &Result<Applied, UpsertError>,
     ) {
         let outcome = outcome(answer);
         self.upserts.with_label_values(&[outcome]).inc();
@@ -269,7 +129,7 @@ impl Metrics {
 }
 
 /// An answer in a word: a label, and an attribute of spans.
-pub(crate) fn outcome(answer: &std::result::Result<Applied, UpsertError>) -> &'static str {
+pub(crate) fn outcome(answer: &Result<Applied, UpsertError>) -> &'static str {
     match answer {
         Ok(Applied::Completed) => "completed",
         Ok(Applied::Acknowledged) => "acknowledged",
@@ -283,18 +143,10 @@ pub(crate) fn outcome(answer: &std::result::Result<Applied, UpsertError>) -> &'s
     }
 }
 
-fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> HistogramOpts {
-    HistogramOpts::new(name, help).buckets(buckets)
-}
-
-fn put<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prometheus::Registry;
 
     #[test]
     fn the_registry_holds_exactly_the_listed_and_documented_names() {
