@@ -4,15 +4,17 @@
 //! is answered at once, from an outdated schema if there is one: a collection's vectors hardly ever
 //! change, and a write checked against them is better than one not checked at all.
 
+mod state;
+
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use alioth_points::CollectionSchema;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
+use self::state::{Known, Moment, State};
 use crate::{
     config::QdrantConfig,
     metrics::{ClusterMetrics, Lookup},
@@ -70,35 +72,6 @@ struct Inner {
     /// Taken by the one question that is asked while Qdrant is away.
     probe: Semaphore,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    entries: HashMap<Box<str>, Entry>,
-    /// The last question that went unanswered, until one is answered.
-    outage: Option<Moment>,
-    /// Counts calls and questions: two of them may fall on one instant of the clock.
-    last_event: u64,
-}
-
-/// A point in time, and in the order of events.
-#[derive(Clone, Copy)]
-struct Moment {
-    event: u64,
-    time: Instant,
-}
-
-struct Entry {
-    known: Option<Known>,
-    /// Taken by whoever asks; the others wait for it and find the answer.
-    turn: Arc<Semaphore>,
-}
-
-#[derive(Clone)]
-struct Known {
-    /// `None`: missing.
-    schema: Option<Arc<CollectionSchema>>,
-    asked: Moment,
 }
 
 /// How new an answer has to be.
@@ -186,10 +159,7 @@ impl SchemaCache {
         wanted: Wanted,
         arrived: Moment,
     ) -> Option<SchemaLookup> {
-        let known = state
-            .entries
-            .get(collection)
-            .and_then(|entry| entry.known.as_ref());
+        let known = state.known(collection);
         if let Some(known) = known {
             let believed = wanted == Wanted::Believed && self.inner.times.believes(known);
             if believed || known.asked.event > arrived.event {
@@ -255,82 +225,6 @@ impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change below is whole before the guard is dropped.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl SchemaTimes {
-    fn believes(&self, known: &Known) -> bool {
-        let lifetime = match known.schema {
-            Some(_) => self.found,
-            None => self.missing,
-        };
-        known.asked.time.elapsed() < lifetime
-    }
-}
-
-impl Known {
-    fn lookup(&self) -> SchemaLookup {
-        match &self.schema {
-            Some(schema) => SchemaLookup::Found(Arc::clone(schema)),
-            None => SchemaLookup::Missing,
-        }
-    }
-}
-
-impl State {
-    fn moment(&mut self) -> Moment {
-        self.last_event += 1;
-        Moment {
-            event: self.last_event,
-            time: Instant::now(),
-        }
-    }
-
-    fn known(&self, collection: &str) -> Option<&Known> {
-        self.entries.get(collection)?.known.as_ref()
-    }
-
-    fn turn(&mut self, collection: &str, times: &SchemaTimes) -> Arc<Semaphore> {
-        Arc::clone(&self.entry(collection, times).turn)
-    }
-
-    fn learn(&mut self, collection: &str, known: Known, times: &SchemaTimes) {
-        self.entry(collection, times).known = Some(known);
-    }
-
-    fn entry(&mut self, collection: &str, times: &SchemaTimes) -> &mut Entry {
-        if !self.entries.contains_key(collection) {
-            self.make_room(times);
-        }
-        self.entries
-            .entry(collection.into())
-            .or_insert_with(|| Entry {
-                known: None,
-                turn: Arc::new(Semaphore::new(1)),
-            })
-    }
-
-    /// Made-up names go first; should real ones alone fill the cache, all are asked anew.
-    fn make_room(&mut self, times: &SchemaTimes) {
-        if self.entries.len() < times.entries {
-            return;
-        }
-        self.entries.retain(|_, entry| {
-            entry
-                .known
-                .as_ref()
-                .is_some_and(|known| known.schema.is_some() && times.believes(known))
-        });
-        // Half, so that this is not done again at the next name.
-        if self.entries.len() > times.entries / 2 {
-            self.entries.clear();
-        }
-    }
-
-    fn forget_unknown(&mut self, collection: &str) {
-        if self.known(collection).is_none() {
-            self.entries.remove(collection);
-        }
     }
 }
 

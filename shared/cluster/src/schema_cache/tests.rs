@@ -2,6 +2,7 @@ use super::*;
 use prometheus::Registry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Answers what it is told to, after a millisecond; while `closed`, not at all for 1.5 s.
 struct Stand {
