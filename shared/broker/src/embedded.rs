@@ -5,6 +5,7 @@
 mod command;
 mod consumer;
 mod engine;
+mod journal;
 mod publisher;
 mod queue_state;
 mod record;
