@@ -56,7 +56,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("opentelemetry", &["alioth-telemetry"]),
     ("opentelemetry-otlp", &["alioth-telemetry"]),
     ("opentelemetry_sdk", &["alioth-telemetry"]),
-    // Beside Qdrant, the collector of spans speaks gRPC.
+    // Beside Qdrant, the collector of spans speaks gRPC; the testkit serves both by script.
     (
         "tonic",
         &[

@@ -6,6 +6,7 @@ mod process;
 pub mod proxy;
 pub mod qdrant;
 pub mod rabbitmq;
+pub mod scripted_qdrant;
 pub mod usage;
 pub mod wait;
 
@@ -14,5 +15,6 @@ pub use port::ReservedPort;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use qdrant::{Qdrant, unique_collection};
 pub use rabbitmq::{Plugins, RabbitMq};
+pub use scripted_qdrant::ScriptedQdrant;
 pub use usage::ProcessUsage;
 pub use wait::{wait_for, wait_until};

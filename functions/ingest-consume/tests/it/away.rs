@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use alioth_broker::{AmqpConfig, Queue};
 use alioth_config::Secret;
-use alioth_testkit::{Qdrant, RabbitMq, qdrant::Keys, wait_until};
+use alioth_testkit::{
+    Qdrant, RabbitMq, ScriptedQdrant,
+    qdrant::Keys,
+    scripted_qdrant::{Answer, Code},
+    wait_until,
+};
 use qdrant_client::qdrant::{PointStruct, UpdateStatus};
-use tonic::Code;
 
 use crate::{
     DEADLINE,
-    scripted::{Answer, Scripted},
     world::{Queues, Running, collection, count, message, point, qdrant, quick, unique_prefix},
 };
 
@@ -104,8 +107,9 @@ async fn a_wrong_key_is_not_ready_until_it_works_and_dead_letters_nothing() {
 async fn a_key_that_is_mended_at_the_server_is_ready_again() {
     let queues = Queues::rabbitmq().await;
     let server =
-        Scripted::start(|_| Answer::Status(Code::PermissionDenied, "forbidden", vec![])).await;
-    let running = Running::start(&queues, &server.url);
+        ScriptedQdrant::start(|_| Answer::Status(Code::PermissionDenied, "forbidden", vec![]))
+            .await;
+    let running = Running::start(&queues, &server.grpc_url());
     queues
         .publish(vec![message("films", vec![point(1, 1)])])
         .await;
@@ -123,7 +127,7 @@ async fn a_key_that_is_mended_at_the_server_is_ready_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_is_waited_for_as_long_as_it_says() {
     let queues = Queues::rabbitmq().await;
-    let server = Scripted::start(|_| {
+    let server = ScriptedQdrant::start(|_| {
         Answer::Status(
             Code::ResourceExhausted,
             "write rate",
@@ -131,7 +135,7 @@ async fn a_rate_limit_is_waited_for_as_long_as_it_says() {
         )
     })
     .await;
-    let running = Running::start(&queues, &server.url);
+    let running = Running::start(&queues, &server.grpc_url());
     queues
         .publish(
             (0..20)
@@ -161,12 +165,12 @@ async fn a_rate_limit_is_waited_for_as_long_as_it_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn upserts_in_flight_are_as_many_as_configured() {
     let queues = Queues::rabbitmq().await;
-    let server = Scripted::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
+    let server = ScriptedQdrant::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
     server.hold(true);
     let mut config = quick();
     config.consume.upserts_in_flight = 3;
     config.consume.upsert_points = 1;
-    let running = Running::start_with(&queues, config, &qdrant(&server.url));
+    let running = Running::start_with(&queues, config, &qdrant(&server.grpc_url()));
     queues
         .publish(
             (0..20)

@@ -3,27 +3,26 @@
 use std::time::{Duration, Instant};
 
 use alioth_broker::Queue;
-use alioth_testkit::wait_until;
+use alioth_testkit::{ScriptedQdrant, scripted_qdrant::Answer, wait_until};
 use qdrant_client::qdrant::UpdateStatus;
 
 use crate::{
     DEADLINE,
     binary::Process,
-    scripted::{Answer, Scripted},
     world::{Queues, message, point},
 };
 
 /// A process with one upsert in flight that Qdrant keeps waiting, and nineteen messages behind it.
-async fn loaded(more: &[(&str, &str)]) -> (Queues, Scripted, Process) {
+async fn loaded(more: &[(&str, &str)]) -> (Queues, ScriptedQdrant, Process) {
     let queues = Queues::rabbitmq().await;
-    let server = Scripted::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
+    let server = ScriptedQdrant::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
     server.hold(true);
     let mut settings = vec![
         ("ALIOTH_UPSERTS_IN_FLIGHT", "1"),
         ("ALIOTH_UPSERT_POINTS", "1"),
     ];
     settings.extend_from_slice(more);
-    let process = Process::start(&queues, &server.url, &settings);
+    let process = Process::start(&queues, &server.grpc_url(), &settings);
     process.wait_ready().await;
     queues
         .publish(

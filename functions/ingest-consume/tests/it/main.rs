@@ -8,12 +8,6 @@ mod drain;
 mod memory;
 mod outage;
 mod process;
-#[expect(
-    dead_code,
-    reason = "shared with the cluster's tests, which use all of it"
-)]
-#[path = "../../../../shared/cluster/tests/it/scripted.rs"]
-mod scripted;
 mod traces;
 mod world;
 

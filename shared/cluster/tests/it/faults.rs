@@ -4,24 +4,15 @@ use std::time::{Duration, Instant};
 
 use alioth_cluster::UpsertError;
 use alioth_config::Span;
-use alioth_testkit::{Direction, Fault, FaultProxy, ReservedPort, wait_until};
+use alioth_testkit::{
+    Direction, Fault, FaultProxy, ReservedPort, ScriptedQdrant, scripted_qdrant::Answer, wait_until,
+};
 use qdrant_client::qdrant::UpdateStatus;
 
-use crate::{
-    DEADLINE, cluster, cluster_with, config, point, points,
-    scripted::{Answer, Scripted},
-};
+use crate::{DEADLINE, cluster, cluster_with, config, point, points};
 
-async fn sound() -> Scripted {
-    Scripted::start(|_| Answer::Applied(UpdateStatus::Completed)).await
-}
-
-fn address(server: &Scripted) -> std::net::SocketAddr {
-    server
-        .url
-        .trim_start_matches("http://")
-        .parse()
-        .expect("an address")
+async fn sound() -> ScriptedQdrant {
+    ScriptedQdrant::start(|_| Answer::Applied(UpdateStatus::Completed)).await
 }
 
 fn one_point() -> alioth_points::UpsertBody {
@@ -40,7 +31,7 @@ async fn nothing_is_dialled_before_the_first_call_and_nobody_there_is_unavailabl
 #[tokio::test]
 async fn a_cut_connection_is_unavailable_and_the_next_call_finds_its_way_again() {
     let server = sound().await;
-    let proxy = FaultProxy::start(address(&server)).await;
+    let proxy = FaultProxy::start(server.address()).await;
     let cluster = cluster(&format!("http://{}", proxy.address()));
     cluster.upsert(one_point()).await.unwrap();
     proxy.set(Fault::Cut).await;
@@ -57,8 +48,8 @@ async fn a_cut_connection_is_unavailable_and_the_next_call_finds_its_way_again()
 
 #[tokio::test]
 async fn a_connection_cut_in_the_middle_of_a_call_is_unavailable() {
-    let server = Scripted::start(|_| Answer::Silence).await;
-    let proxy = FaultProxy::start(address(&server)).await;
+    let server = ScriptedQdrant::start(|_| Answer::Silence).await;
+    let proxy = FaultProxy::start(server.address()).await;
     let cluster = cluster(&format!("http://{}", proxy.address()));
     let call = tokio::spawn(async move { cluster.upsert(one_point()).await });
     wait_until(DEADLINE, || async { !server.arrived().is_empty() }).await;
@@ -70,7 +61,7 @@ async fn a_connection_cut_in_the_middle_of_a_call_is_unavailable() {
 #[tokio::test]
 async fn a_black_hole_ends_at_the_deadline() {
     let server = sound().await;
-    let proxy = FaultProxy::start(address(&server)).await;
+    let proxy = FaultProxy::start(server.address()).await;
     let mut config = config(&[format!("http://{}", proxy.address())]);
     config.timeout = Span(Duration::from_millis(200));
     let cluster = cluster_with(&config);
@@ -89,7 +80,7 @@ async fn a_black_hole_ends_at_the_deadline() {
 #[tokio::test]
 async fn calls_are_spread_over_the_nodes() {
     let (first, second) = (sound().await, sound().await);
-    let cluster = cluster_with(&config(&[first.url.clone(), second.url.clone()]));
+    let cluster = cluster_with(&config(&[first.grpc_url(), second.grpc_url()]));
     for _ in 0..10 {
         cluster.upsert(one_point()).await.unwrap();
     }
@@ -99,7 +90,7 @@ async fn calls_are_spread_over_the_nodes() {
 #[tokio::test]
 async fn a_node_that_is_away_costs_no_call() {
     let (sound, gone) = (sound().await, ReservedPort::new());
-    let urls = [format!("http://{}", gone.address()), sound.url.clone()];
+    let urls = [format!("http://{}", gone.address()), sound.grpc_url()];
     let cluster = cluster_with(&config(&urls));
     for _ in 0..10 {
         cluster.upsert(one_point()).await.unwrap();

@@ -4,7 +4,6 @@
 mod faults;
 mod qdrant;
 mod schemas;
-mod scripted;
 mod statuses;
 
 use std::time::Duration;

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use alioth_cluster::{Applied, Rejection, UpsertError};
 use alioth_config::{Secret, Span};
-use qdrant_client::qdrant::UpdateStatus;
-use tonic::Code;
-
-use crate::{
-    cluster, cluster_with, config, point, points,
-    scripted::{Answer, Scripted},
+use alioth_testkit::{
+    ScriptedQdrant,
+    scripted_qdrant::{Answer, Code},
 };
+use qdrant_client::qdrant::UpdateStatus;
+
+use crate::{cluster, cluster_with, config, point, points};
 
 async fn answer_to(answer: Answer) -> Result<Applied, UpsertError> {
-    let server = Scripted::start(move |_| answer.clone()).await;
-    cluster(&server.url)
+    let server = ScriptedQdrant::start(move |_| answer.clone()).await;
+    cluster(&server.grpc_url())
         .upsert(points("films", vec![point(1, vec![1.0])]))
         .await
 }
@@ -97,8 +97,8 @@ async fn a_proxy_between_is_told_from_qdrant() {
 
 #[tokio::test]
 async fn silence_ends_at_the_deadline() {
-    let server = Scripted::start(|_| Answer::Silence).await;
-    let mut config = config(std::slice::from_ref(&server.url));
+    let server = ScriptedQdrant::start(|_| Answer::Silence).await;
+    let mut config = config(&[server.grpc_url()]);
     config.timeout = Span(Duration::from_millis(50));
     let error = cluster_with(&config)
         .upsert(points("films", vec![point(1, vec![1.0])]))
@@ -109,8 +109,8 @@ async fn silence_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn points_arrive_as_they_were_sent_with_wait_and_key() {
-    let server = Scripted::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
-    let mut config = config(std::slice::from_ref(&server.url));
+    let server = ScriptedQdrant::start(|_| Answer::Applied(UpdateStatus::Completed)).await;
+    let mut config = config(&[server.grpc_url()]);
     config.api_key = Secret::from("hunter2");
     // Short points that are gathered, and long ones that are not.
     let sent: Vec<_> = (0..500)

@@ -1,10 +1,10 @@
-//! A gRPC server that answers upserts and schema questions as it is told, for what no real Qdrant does on demand.
+//! A gRPC server that answers upserts as it is told, for what no real Qdrant does on demand. Knows no other call.
 
 use std::{
     collections::HashMap,
-    future::Future,
+    net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -20,18 +20,20 @@ use http_body_util::{BodyExt as _, Full};
 use prost::Message;
 use qdrant_client::qdrant::{PointsOperationResponse, UpdateResult, UpdateStatus, UpsertPoints};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-use tonic::Code;
+pub use tonic::Code;
 
 /// One upsert as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrived {
-    pub(crate) upsert: UpsertPoints,
-    pub(crate) api_key: Option<String>,
+pub struct Arrived {
+    /// The message.
+    pub upsert: UpsertPoints,
+    /// The metadata `api-key`.
+    pub api_key: Option<String>,
 }
 
 /// What to say to it.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// Success of this kind.
     Applied(UpdateStatus),
     /// A status, with metadata.
@@ -48,9 +50,9 @@ pub(crate) enum Answer {
 
 type Script = Box<dyn Fn(&Arrived) -> Answer + Send + Sync>;
 
-/// Runs until dropped.
-pub(crate) struct Scripted {
-    pub(crate) url: String,
+/// A Qdrant by script. Runs until dropped.
+pub struct ScriptedQdrant {
+    address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -63,9 +65,12 @@ struct Shared {
     held: watch::Sender<bool>,
 }
 
-impl Scripted {
+impl ScriptedQdrant {
     /// Starts to answer every upsert by `script`.
-    pub(crate) async fn start(script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) -> Self {
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn start(script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(script)),
             arrived: Mutex::default(),
@@ -84,37 +89,44 @@ impl Scripted {
                 .expect("serves until aborted");
         });
         Self {
-            url: format!("http://{address}"),
+            address,
             shared,
             task,
         }
     }
 
+    /// `http://127.0.0.1:<port>`.
+    pub fn grpc_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens, for a [`FaultProxy`](crate::FaultProxy) before it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Answers otherwise from now on.
-    #[allow(dead_code, reason = "this file serves two test crates")]
-    pub(crate) fn answer_by(&self, script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) {
+    pub fn answer_by(&self, script: impl Fn(&Arrived) -> Answer + Send + Sync + 'static) {
         *lock(&self.shared.script) = Box::new(script);
     }
 
     /// Keeps upserts that have arrived, and those to come, waiting for their answers, or lets them go.
-    #[allow(dead_code, reason = "this file serves two test crates")]
-    pub(crate) fn hold(&self, held: bool) {
+    pub fn hold(&self, held: bool) {
         self.shared.held.send_replace(held);
     }
 
     /// Every upsert so far.
-    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+    pub fn arrived(&self) -> Vec<Arrived> {
         lock(&self.shared.arrived).clone()
     }
 
     /// The most upserts that were under way at once.
-    #[allow(dead_code, reason = "this file serves two test crates")]
-    pub(crate) fn most_in_flight(&self) -> usize {
+    pub fn most_in_flight(&self) -> usize {
         self.shared.most_in_flight.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Scripted {
+impl Drop for ScriptedQdrant {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -144,30 +156,28 @@ async fn upsert(
     response
 }
 
-fn respond(answer: Answer) -> impl Future<Output = Response<Body>> {
-    async move {
-        match answer {
-            Answer::Applied(applied) => {
-                let result = UpdateResult {
-                    operation_id: Some(1),
-                    status: applied.into(),
-                };
-                let response = PointsOperationResponse {
-                    result: Some(result),
-                    ..Default::default()
-                };
-                success(response.encode_to_vec())
-            }
-            Answer::Status(code, message, metadata) => status(code, message, &metadata),
-            Answer::Empty => success(PointsOperationResponse::default().encode_to_vec()),
-            Answer::Garbage => success(vec![0xff; 7]),
-            Answer::Http(code) => {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = code.try_into().expect("an HTTP status");
-                response
-            }
-            Answer::Silence => std::future::pending().await,
+async fn respond(answer: Answer) -> Response<Body> {
+    match answer {
+        Answer::Applied(applied) => {
+            let result = UpdateResult {
+                operation_id: Some(1),
+                status: applied.into(),
+            };
+            let response = PointsOperationResponse {
+                result: Some(result),
+                ..Default::default()
+            };
+            success(response.encode_to_vec())
         }
+        Answer::Status(code, message, metadata) => status(code, message, &metadata),
+        Answer::Empty => success(PointsOperationResponse::default().encode_to_vec()),
+        Answer::Garbage => success(vec![0xff; 7]),
+        Answer::Http(code) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = code.try_into().expect("an HTTP status");
+            response
+        }
+        Answer::Silence => std::future::pending().await,
     }
 }
 
@@ -204,6 +214,6 @@ fn success(message: Vec<u8>) -> Response<Body> {
     response
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
