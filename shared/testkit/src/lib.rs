@@ -14,7 +14,7 @@ pub use collector::{Collector, ExportedSpan};
 pub use port::ReservedPort;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use qdrant::{Qdrant, unique_collection};
-pub use rabbitmq::{Plugins, RabbitMq};
+pub use rabbitmq::{Authority, Extra, RabbitMq};
 pub use scripted_qdrant::ScriptedQdrant;
 pub use usage::ProcessUsage;
 pub use wait::{wait_for, wait_until};

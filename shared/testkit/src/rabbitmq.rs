@@ -1,10 +1,11 @@
 //! A private RabbitMQ node per test process: nothing of the machine's own is shared, nothing is left behind.
 
-use crate::{port::ReservedPort, process, wait_until};
+mod layout;
+mod tls;
+
 use std::{
-    io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,8 +16,13 @@ use tokio::{
     sync::OnceCell,
 };
 
-/// Where Debian keeps RabbitMQ's own scripts; those in `/usr/sbin` change to the user `rabbitmq`.
-const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
+use self::layout::Layout;
+pub use self::{
+    layout::{Extra, TlsListener},
+    tls::Authority,
+};
+use crate::{process, wait_until};
+
 /// A start takes 3–6 s on two idle cores; CI may be many times slower, and several nodes may start at once.
 const START_DEADLINE: Duration = Duration::from_secs(180);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
@@ -25,29 +31,15 @@ const AMQP_HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
 /// The first octet of the server's answer to the header: a method frame, `connection.start`.
 const METHOD_FRAME: u8 = 1;
 
-/// What a node brings beyond AMQP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plugins {
-    /// AMQP alone: the quickest start.
-    None,
-    /// The management plugin and its HTTP API.
-    Management,
-}
-
 /// A private RabbitMQ node, stopped and its data removed when dropped or when the process ends.
 ///
 /// The user `guest` may do everything on vhost `/`. Tests that share a node keep apart by queue prefix.
 #[derive(Debug)]
 pub struct RabbitMq {
-    name: String,
-    amqp: ReservedPort,
-    distribution: ReservedPort,
-    epmd_port: ReservedPort,
-    management: Option<ReservedPort>,
+    layout: Layout,
     /// The Erlang VM itself, not a script around it: killing it kills the broker.
     beam: Mutex<Option<Child>>,
     epmd: Mutex<Child>,
-    dir: process::BoundDir,
 }
 
 impl RabbitMq {
@@ -56,16 +48,22 @@ impl RabbitMq {
     /// # Panics
     /// When RabbitMQ is not installed or does not start, with the end of its log.
     pub async fn start() -> Self {
-        Self::start_with(Plugins::None).await
+        Self::start_with(Extra::None).await
     }
 
-    /// Starts a node with plugins, as [`RabbitMq::start`].
+    /// Starts a node with something beyond plain AMQP, as [`RabbitMq::start`].
     ///
     /// # Panics
     /// As [`RabbitMq::start`].
-    pub async fn start_with(plugins: Plugins) -> Self {
-        let node = match Self::lay_out(plugins) {
-            Ok(node) => node,
+    pub async fn start_with(extra: Extra) -> Self {
+        let prepared =
+            Layout::new(extra).and_then(|layout| layout.start_epmd().map(|epmd| (layout, epmd)));
+        let node = match prepared {
+            Ok((layout, epmd)) => Self {
+                layout,
+                beam: Mutex::new(None),
+                epmd: Mutex::new(epmd),
+            },
             Err(error) => panic!("cannot prepare a RabbitMQ node: {error}"),
         };
         node.start_again().await;
@@ -83,7 +81,7 @@ impl RabbitMq {
 
     /// `amqp://guest:guest@127.0.0.1:<port>/%2f`.
     pub fn amqp_url(&self) -> String {
-        self.amqp_url_through(self.amqp.address())
+        self.amqp_url_through(self.amqp_address())
     }
 
     /// The same through another address, a [`FaultProxy`](crate::FaultProxy)'s.
@@ -93,19 +91,25 @@ impl RabbitMq {
 
     /// Where AMQP listens, across restarts.
     pub fn amqp_address(&self) -> SocketAddr {
-        self.amqp.address()
+        self.layout.amqp.address()
+    }
+
+    /// The listener with TLS, when the node has one. Its certificate is good for `localhost` alone.
+    pub fn tls(&self) -> Option<&TlsListener> {
+        self.layout.tls.as_ref()
     }
 
     /// The management API's base URL, when the node has the plugin.
     pub fn management_url(&self) -> Option<String> {
-        self.management
+        self.layout
+            .management
             .as_ref()
             .map(|port| format!("http://{}", port.address()))
     }
 
     /// The node's log and data; the log is in `log/node.log`.
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.layout.dir.path()
     }
 
     /// SIGKILL: what was not on disk is gone.
@@ -145,11 +149,11 @@ impl RabbitMq {
     /// # Panics
     /// When it does not, with the end of its log.
     pub async fn start_again(&self) {
-        let started = self.script("rabbitmq-server").and_then(|server| {
-            let log = std::fs::File::create(self.dir.path().join("log/start.log"))?;
+        let started = layout::script("rabbitmq-server").and_then(|server| {
+            let log = std::fs::File::create(self.dir().join("log/start.log"))?;
             let errors = log.try_clone()?;
             process::spawn_bound(&server, |command| {
-                self.environment(command);
+                self.layout.environment(command);
                 // Makes the script `exec` the Erlang VM instead of standing in front of it.
                 command
                     .env("RABBITMQ_ALLOW_INPUT", "1")
@@ -164,7 +168,7 @@ impl RabbitMq {
         }
         wait_until(START_DEADLINE, || async {
             self.assert_running();
-            answers_amqp(self.amqp.address()).await
+            answers_amqp(self.amqp_address()).await
         })
         .await;
     }
@@ -174,14 +178,14 @@ impl RabbitMq {
     /// # Panics
     /// When it fails, with what it printed.
     pub async fn rabbitmqctl(&self, arguments: &[&str]) -> String {
-        let script = match self.script("rabbitmqctl") {
+        let script = match layout::script("rabbitmqctl") {
             Ok(script) => script,
             Err(error) => panic!("cannot run rabbitmqctl: {error}"),
         };
         let mut command = Command::new(script);
-        self.environment(&mut command);
+        self.layout.environment(&mut command);
         command
-            .args(["--node", &self.name, "--longnames", "--quiet"])
+            .args(["--node", &self.layout.name, "--longnames", "--quiet"])
             .args(arguments)
             .stdin(Stdio::null());
         match tokio::process::Command::from(command)
@@ -199,94 +203,6 @@ impl RabbitMq {
                 String::from_utf8_lossy(&output.stderr)
             ),
             Err(error) => panic!("cannot run rabbitmqctl: {error}"),
-        }
-    }
-
-    fn lay_out(plugins: Plugins) -> io::Result<Self> {
-        let dir = process::BoundDir::new("alioth-rabbitmq-")?;
-        std::fs::create_dir(dir.path().join("log"))?;
-        std::fs::create_dir(dir.path().join("data"))?;
-        let (amqp, distribution, epmd_port) = (
-            ReservedPort::new(),
-            ReservedPort::new(),
-            ReservedPort::new(),
-        );
-        let (management, enabled) = match plugins {
-            Plugins::None => (None, "[]."),
-            Plugins::Management => (Some(ReservedPort::new()), "[rabbitmq_management]."),
-        };
-        std::fs::write(dir.path().join("enabled_plugins"), enabled)?;
-        std::fs::write(
-            dir.path().join("rabbitmq.conf"),
-            configuration(&amqp, management.as_ref()),
-        )?;
-        std::fs::write(dir.path().join("empty"), "")?;
-        // Left to itself the node would start a daemon that outlives it.
-        let epmd = process::spawn_bound(&find("epmd")?, |command| {
-            command.args([
-                "-address",
-                "127.0.0.1",
-                "-port",
-                &epmd_port.number().to_string(),
-            ]);
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-        })?;
-        let name = format!("alioth-test-{}@127.0.0.1", amqp.number());
-        let (beam, epmd) = (Mutex::new(None), Mutex::new(epmd));
-        Ok(Self {
-            name,
-            amqp,
-            distribution,
-            epmd_port,
-            management,
-            beam,
-            epmd,
-            dir,
-        })
-    }
-
-    fn environment(&self, command: &mut Command) {
-        let path = |name: &str| self.dir.path().join(name);
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("LANG", "C.UTF-8");
-        command.env("HOME", self.dir.path());
-        command
-            .env("ERL_EPMD_PORT", self.epmd_port.number().to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1");
-        command
-            .env("RABBITMQ_NODENAME", &self.name)
-            .env("RABBITMQ_USE_LONGNAME", "true");
-        command.env("RABBITMQ_DIST_PORT", self.distribution.number().to_string());
-        // The default range has room for eleven command-line tools on the whole machine.
-        command
-            .env("RABBITMQ_CTL_DIST_PORT_MIN", "20000")
-            .env("RABBITMQ_CTL_DIST_PORT_MAX", "30000");
-        command.env("RABBITMQ_CONF_ENV_FILE", path("empty"));
-        command.env("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf"));
-        command.env("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config"));
-        command.env("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins"));
-        command.env("RABBITMQ_GENERATED_CONFIG_DIR", path("data"));
-        command
-            .env("RABBITMQ_MNESIA_BASE", path("data"))
-            .env("RABBITMQ_LOG_BASE", path("log"));
-        command.env("RABBITMQ_LOGS", path("log/node.log"));
-        command.env(
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-kernel inet_dist_use_interface {127,0,0,1}",
-        );
-    }
-
-    fn script(&self, name: &str) -> io::Result<PathBuf> {
-        let script = Path::new(SCRIPTS).join(name);
-        if script.exists() {
-            Ok(script)
-        } else {
-            Err(io::Error::other(format!(
-                "{} does not exist",
-                script.display()
-            )))
         }
     }
 
@@ -321,7 +237,7 @@ impl RabbitMq {
             .and_then(|child| child.try_wait().ok().flatten());
         let Some(status) = ended else { return };
         let tail = |name: &str| {
-            let text = std::fs::read(self.dir.path().join("log").join(name)).unwrap_or_default();
+            let text = std::fs::read(self.dir().join("log").join(name)).unwrap_or_default();
             String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
         };
         panic!(
@@ -342,34 +258,6 @@ impl Drop for RabbitMq {
         let _ = epmd.kill();
         let _ = epmd.wait();
     }
-}
-
-fn configuration(amqp: &ReservedPort, management: Option<&ReservedPort>) -> String {
-    let mut lines = vec![
-        format!("listeners.tcp.default = {}", amqp.address()),
-        // Alarms block publishers; a small or full CI machine must not trip them by itself.
-        "vm_memory_high_watermark.relative = 0.9".to_owned(),
-        "disk_free_limit.absolute = 1MB".to_owned(),
-        // The default of 512 MB is kept on disk by every node.
-        "raft.wal_max_size_bytes = 64000000".to_owned(),
-    ];
-    if let Some(port) = management {
-        lines.push("management.tcp.ip = 127.0.0.1".to_owned());
-        lines.push(format!("management.tcp.port = {}", port.number()));
-    }
-    lines.join("\n") + "\n"
-}
-
-fn find(program: &str) -> io::Result<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.exists());
-    found.ok_or_else(|| {
-        io::Error::other(format!(
-            "{program} is not installed (Debian package rabbitmq-server brings it)"
-        ))
-    })
 }
 
 async fn answers_amqp(address: SocketAddr) -> bool {

@@ -1,6 +1,6 @@
 //! A node's life: start, kill, freeze, stop, start again on the same data and port.
 
-use alioth_testkit::{Plugins, RabbitMq, wait_until};
+use alioth_testkit::{Extra, RabbitMq, wait_until};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,7 +40,7 @@ async fn comes_back_on_the_same_port_and_data_after_kill_and_stop() {
 
 #[tokio::test]
 async fn frozen_node_accepts_and_says_nothing_until_thawed() {
-    let node = RabbitMq::start_with(Plugins::Management).await;
+    let node = RabbitMq::start_with(Extra::Management).await;
     assert!(node.management_url().is_some());
     node.freeze();
     assert!(!greets(&node).await);
