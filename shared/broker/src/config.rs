@@ -1,12 +1,12 @@
 //! `ALIOTH_AMQP_*`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use alioth_config::{ByteSize, Secret, Section, Span};
 use lapin::uri::AMQPUri;
 use serde::Deserialize;
 
-use crate::queue::QueueLimits;
+use crate::{queue::QueueLimits, rabbitmq::authorities};
 
 /// Room for every AMQP name: short strings hold 255 octets, the longest queue name is `restore.dead`.
 const LONGEST_PREFIX: usize = 200;
@@ -17,6 +17,8 @@ const LONGEST_PREFIX: usize = 200;
 pub struct AmqpConfig {
     /// `amqp://` or `amqps://`, with user, password and vhost. Empty: none is configured.
     pub url: Secret,
+    /// Certificate authorities (PEM) an amqps server's certificate must be signed by. `None`: the system's.
+    pub ca_file: Option<PathBuf>,
     /// Put before every queue's name.
     pub queue_prefix: String,
     /// Asked of the server; a connection silent for twice as long is dropped.
@@ -63,6 +65,7 @@ impl Default for AmqpConfig {
         let limits = QueueLimits::default();
         Self {
             url: Secret::default(),
+            ca_file: None,
             queue_prefix: String::new(),
             heartbeat: Self::HEARTBEAT,
             connect_timeout: Self::CONNECT_TIMEOUT,
@@ -86,6 +89,11 @@ impl Section for AmqpConfig {
             && let Err(reason) = parse_url(&self.url)
         {
             problems.push(("URL", reason));
+        }
+        if let Some(file) = &self.ca_file
+            && let Err(reason) = authorities(file)
+        {
+            problems.push(("CA_FILE", format!("{}: {reason}", file.display())));
         }
         if self.queue_prefix.len() > LONGEST_PREFIX {
             problems.push((
@@ -179,12 +187,19 @@ mod tests {
     fn every_problem_is_told_and_the_url_is_not() {
         let problems = load(&[
             ("ALIOTH_AMQP_URL", "http://guest:hunter2@rabbit"),
+            ("ALIOTH_AMQP_CA_FILE", "/nowhere/ca.pem"),
             ("ALIOTH_AMQP_HEARTBEAT", "0s"),
             ("ALIOTH_AMQP_IN_FLIGHT", "0"),
             ("ALIOTH_AMQP_MAX_LENGTH", "18446744073709551615"),
         ])
-        .expect_err("four bad values");
-        for field in ["URL", "HEARTBEAT", "IN_FLIGHT", "MAX_LENGTH"] {
+        .expect_err("five bad values");
+        for field in [
+            "URL",
+            "CA_FILE: /nowhere/ca.pem",
+            "HEARTBEAT",
+            "IN_FLIGHT",
+            "MAX_LENGTH",
+        ] {
             assert!(
                 problems.contains(&format!("ALIOTH_AMQP_{field}")),
                 "{problems}"

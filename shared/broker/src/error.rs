@@ -112,6 +112,14 @@ pub enum OpenError {
         /// What is wrong with it, without the URL.
         reason: String,
     },
+    /// The file of certificate authorities cannot be used.
+    #[error("read the AMQP certificate authorities {}: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The embedded queue's file cannot be opened.
     #[error("open the embedded queue {}", path.display())]
     Store {
@@ -127,7 +135,7 @@ impl OpenError {
     /// Whether the operation may succeed later without anybody acting.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Url { .. } | Self::Store { .. } => false,
+            Self::Url { .. } | Self::CaFile { .. } | Self::Store { .. } => false,
         }
     }
 }

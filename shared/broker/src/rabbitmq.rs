@@ -9,20 +9,24 @@ mod pump;
 mod settle;
 mod subscriber;
 mod topology;
+mod trust;
 mod window;
 
 use std::{
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use lapin::{
     options::QueueDeclareOptions,
+    tcp::RustlsConnector,
     types::{FieldTable, ShortString},
     uri::AMQPUri,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::trust::authorities;
 use self::{
     consumer::RabbitConsumer,
     link::{Link, LinkError},
@@ -40,6 +44,8 @@ use crate::{
 #[derive(Debug)]
 struct Settings {
     uri: AMQPUri,
+    /// For amqps; `None` trusts the system's authorities.
+    trust: Option<RustlsConnector>,
     connection_name: String,
     names: QueueNames,
     limits: QueueLimits,
@@ -47,6 +53,27 @@ struct Settings {
     confirm_timeout: Duration,
     in_flight: usize,
     in_flight_bytes: usize,
+}
+
+impl Settings {
+    fn new(config: &AmqpConfig, connection_name: &str) -> Result<Self, OpenError> {
+        let mut uri = parse_url(&config.url).map_err(|reason| OpenError::Url { reason })?;
+        let heartbeat_s = u16::try_from(config.heartbeat.0.as_secs()).unwrap_or(u16::MAX);
+        uri.query.heartbeat.get_or_insert(heartbeat_s);
+        uri.query.frame_max.get_or_insert(link::FRAME_MAX);
+        let trust = config.ca_file.as_deref().map(trust_in).transpose()?;
+        Ok(Self {
+            uri,
+            trust,
+            connection_name: connection_name.to_owned(),
+            names: QueueNames::new(&config.queue_prefix),
+            limits: config.limits(),
+            connect_timeout: config.connect_timeout.0,
+            confirm_timeout: config.confirm_timeout.0,
+            in_flight: config.in_flight as usize,
+            in_flight_bytes: config.in_flight_bytes.as_usize(),
+        })
+    }
 }
 
 /// One RabbitMQ. Connects when a publisher or consumer is asked for, and again by itself whenever it must.
@@ -63,28 +90,15 @@ impl RabbitMqBroker {
     /// Prepares a broker; nothing is connected yet. `connection_name` is what RabbitMQ's management shows.
     ///
     /// # Errors
-    /// When the URL is none (not transient).
+    /// When the URL is none, or the file of authorities cannot be used (not transient).
     pub fn new(
         config: &AmqpConfig,
         connection_name: &str,
         metrics: BrokerMetrics,
     ) -> Result<Self, OpenError> {
-        let mut uri = parse_url(&config.url).map_err(|reason| OpenError::Url { reason })?;
-        let heartbeat_s = u16::try_from(config.heartbeat.0.as_secs()).unwrap_or(u16::MAX);
-        uri.query.heartbeat.get_or_insert(heartbeat_s);
-        uri.query.frame_max.get_or_insert(link::FRAME_MAX);
         // amqps takes the process's default provider. Whoever installed one first has decided.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = Settings {
-            uri,
-            connection_name: connection_name.to_owned(),
-            names: QueueNames::new(&config.queue_prefix),
-            limits: config.limits(),
-            connect_timeout: config.connect_timeout.0,
-            confirm_timeout: config.confirm_timeout.0,
-            in_flight: config.in_flight as usize,
-            in_flight_bytes: config.in_flight_bytes.as_usize(),
-        };
+        let settings = Settings::new(config, connection_name)?;
         Ok(Self {
             settings: Arc::new(settings),
             metrics,
@@ -98,6 +112,15 @@ impl RabbitMqBroker {
     async fn errand(&self) -> Result<Link, LinkError> {
         Link::open(&self.settings, "errand").await
     }
+}
+
+fn trust_in(file: &Path) -> Result<RustlsConnector, OpenError> {
+    let failed = |reason| OpenError::CaFile {
+        path: file.to_owned(),
+        reason,
+    };
+    let authorities = authorities(file).map_err(failed)?;
+    trust::connector(authorities).map_err(|error| failed(error.to_string()))
 }
 
 #[async_trait::async_trait]

@@ -67,6 +67,7 @@ impl Link {
         let guard = socket.clone().shut_on_drop();
         let (kept, limit) = (socket.clone(), settings.connect_timeout);
         let (uri, runtime) = (settings.uri.clone(), default_runtime()?);
+        let trust = settings.trust.clone();
         // 20 KB of state, which everything that waits for it would carry.
         let greeting = Box::pin(Connection::connector(
             uri,
@@ -80,9 +81,12 @@ impl Link {
                     if let AsyncTcpStream::Plain(plain) = &stream {
                         kept.keep(plain.get_ref())?;
                     }
-                    match uri.scheme {
-                        AMQPScheme::AMQP => Ok(stream),
-                        AMQPScheme::AMQPS => stream.into_tls(host, TLSConfig::default()).await,
+                    match (uri.scheme, &trust) {
+                        (AMQPScheme::AMQP, _) => Ok(stream),
+                        (AMQPScheme::AMQPS, Some(trust)) => stream.into_rustls(trust, host).await,
+                        (AMQPScheme::AMQPS, None) => {
+                            stream.into_tls(host, TLSConfig::default()).await
+                        }
                     }
                 };
                 match tokio::time::timeout(limit, connecting).await {

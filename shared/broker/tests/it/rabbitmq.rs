@@ -1,6 +1,7 @@
 //! RabbitMQ: the contract, on a real node.
 
 mod failures;
+mod tls;
 
 use std::sync::Arc;
 
