@@ -280,3 +280,6 @@ fn lost() -> PublishError {
         reason: "the connection was lost before the confirm".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
