@@ -1,6 +1,7 @@
 //! Messages, names and waits the tests share.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -103,6 +104,17 @@ pub(crate) async fn take(consumer: &mut Box<dyn Consumer>, count: usize) -> Vec<
         delivery.ack().await.expect("the delivery is live");
     }
     ids
+}
+
+/// Asserts that everything confirmed was kept.
+pub(crate) fn none_is_lost(confirmed: &BTreeSet<String>, kept: &BTreeSet<String>) {
+    let lost: Vec<&String> = confirmed.difference(kept).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} confirmed are lost: {lost:?}",
+        lost.len(),
+        confirmed.len()
+    );
 }
 
 pub(crate) fn ids(range: std::ops::Range<u32>) -> Vec<String> {
