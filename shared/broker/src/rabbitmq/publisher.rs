@@ -116,10 +116,11 @@ impl RabbitPublisher {
         let mut state = self.state.clone();
         tokio::select! {
             share = self.shares.take(message.body.len()) => share.map_err(|_| closed()),
-            _ = state.wait_for(|state| *state != State::Up) => {
-                self.ensure_up()?;
-                Err(closed())
-            }
+            // What was seen then: by now it may be up again.
+            away = state.wait_for(|state| *state != State::Up) => Err(match away {
+                Ok(state) => PublishError::Away { reason: state.reason() },
+                Err(_) => closed(),
+            }),
             () = tokio::time::sleep(self.confirm_timeout) => {
                 Err(PublishError::TimedOut { after: self.confirm_timeout })
             }
@@ -208,7 +209,7 @@ impl Connector {
                     }
                 },
             };
-            self.away(reason);
+            self.away(&reason);
             if since.elapsed() > LIVED {
                 backoff.reset();
             }
@@ -232,19 +233,19 @@ impl Connector {
             End::Shutdown => link.close().await,
             // Whoever does not confirm does not say goodbye either.
             End::Lost(reason) => {
-                self.state.send_replace(State::Away(reason.clone()));
+                self.away(reason);
                 drop(link);
             }
         }
         end
     }
 
-    fn away(&self, reason: String) {
-        let away = State::Away(reason);
-        if *self.state.borrow() != away {
-            tracing::warn!(reason = away.reason(), "rabbitmq is away for publishing");
+    /// Refuses publishes from now on. Said once for each reason.
+    fn away(&self, reason: &str) {
+        let away = State::Away(reason.to_owned());
+        if self.state.send_replace(away.clone()) != away {
+            tracing::warn!(reason, "rabbitmq is away for publishing");
         }
-        self.state.send_replace(away);
     }
 }
 

@@ -1,6 +1,11 @@
 //! What is published while the broker or the network fails: confirmed and there, or an error.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use alioth_broker::{PublishError, Queue};
 use alioth_testkit::{Direction, Fault, FaultProxy, RabbitMq, wait_until};
@@ -78,6 +83,50 @@ async fn broker_killed_between_publish_and_confirm_is_never_a_success() {
     let mut expected = ids(0..20);
     expected.push("after".to_owned());
     assert_eq!(take(&mut consumer, 21).await, expected);
+    through.close().await;
+    straight.close().await;
+}
+
+/// What was logged on this thread.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    fn count(&self, words: &str) -> usize {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&said).matches(words).count()
+    }
+}
+
+impl Write for Said {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A connection that comes back at once leaves no other trace of why publishes were refused.
+#[tokio::test]
+async fn a_lost_connection_is_said_once_though_it_comes_back_at_once() {
+    let said = Said::default();
+    let writer = said.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    // One thread runs all of this test, its tasks too.
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let (proxy, through, straight) = proxied().await;
+    let publisher = publisher(&through).await;
+    proxy.cut_connections().await;
+    let away = "rabbitmq is away for publishing";
+    wait_until(SOON, || async { said.count(away) == 1 }).await;
+    publish_until_confirmed(&publisher, Queue::Ingest, message("after")).await;
+    assert_eq!(said.count(away), 1);
     through.close().await;
     straight.close().await;
 }
