@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod collector;
+pub mod metrics;
 pub mod port;
 mod process;
 pub mod proxy;
@@ -11,6 +12,7 @@ pub mod usage;
 pub mod wait;
 
 pub use collector::{Collector, ExportedSpan};
+pub use metrics::metric;
 pub use port::ReservedPort;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use qdrant::{Qdrant, unique_collection};

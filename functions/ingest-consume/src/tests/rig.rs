@@ -13,7 +13,7 @@ use std::{
 use alioth_broker::HeaderValue;
 use alioth_cluster::{Applied, UpsertError};
 use alioth_telemetry::{Readiness, Tracer};
-use alioth_testkit::wait_until;
+use alioth_testkit::{metric, wait_until};
 use prometheus::Registry;
 use prost::Message;
 use qdrant_client::qdrant::{PointStruct, UpsertPoints};
@@ -130,17 +130,6 @@ impl Rig {
 
     /// A counter or gauge by name, summed over those labels that have the given value.
     pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
-        let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name() == name);
-        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
-        let of = metrics.iter().filter(|metric| {
-            label.is_empty() || metric.get_label().iter().any(|pair| pair.value() == label)
-        });
-        of.map(|metric| {
-            metric.get_counter().get_value()
-                + metric.get_gauge().get_value()
-                + metric.get_histogram().get_sample_count() as f64
-        })
-        .sum()
+        metric(&self.registry, name, label)
     }
 }

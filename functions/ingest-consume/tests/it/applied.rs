@@ -6,7 +6,7 @@ use qdrant_client::qdrant::PointStruct;
 
 use crate::{
     DEADLINE,
-    world::{Queues, Running, collection, count, message, point, quick, version},
+    world::{Queues, Running, collection, count, message, point, quick, version, writes},
 };
 
 /// Runs a test on both brokers.
@@ -149,8 +149,7 @@ async fn of_an_id_written_twice_the_later_write_wins(queues: Queues) {
 async fn many_small_writes_become_few_upserts(queues: Queues) {
     let qdrant = Qdrant::start().await;
     let films = collection(&qdrant).await;
-    let writes = (0..2_000).map(|id| message(&films, vec![point(id, 1)]));
-    queues.publish(writes.collect()).await;
+    queues.publish(writes(&films, 0..2_000)).await;
     let running = Running::start(&queues, &qdrant.grpc_url());
     running.wait_applied(2_000).await;
     let upserts = running.metric("alioth_consume_upserts_total", "completed");

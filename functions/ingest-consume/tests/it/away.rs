@@ -14,7 +14,9 @@ use qdrant_client::qdrant::{PointStruct, UpdateStatus};
 
 use crate::{
     DEADLINE,
-    world::{Queues, Running, collection, count, message, point, qdrant, quick, unique_prefix},
+    world::{
+        Queues, Running, collection, count, message, point, qdrant, quick, unique_prefix, writes,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,24 +27,12 @@ async fn qdrant_away_for_thirty_seconds_loses_nothing_and_nothing_spins() {
     let mut config = quick();
     config.consume.retry_max.0 = Duration::from_secs(2);
     let running = Running::start_with(&queues, config, &qdrant(&server.grpc_url()));
-    queues
-        .publish(
-            (0..100)
-                .map(|id| message(&films, vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes(&films, 0..100)).await;
     running.wait_applied(100).await;
 
     server.stop().await;
     let stopped = Instant::now();
-    queues
-        .publish(
-            (100..600)
-                .map(|id| message(&films, vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes(&films, 100..600)).await;
     wait_until(DEADLINE, || async {
         running.metric("alioth_consume_breaker_state", "") == 2.0
     })
@@ -80,13 +70,7 @@ async fn a_wrong_key_is_not_ready_until_it_works_and_dead_letters_nothing() {
     let mut config = qdrant(&right.grpc_url());
     config.api_key = Secret::from("wrong");
     let running = Running::start_with(&queues, quick(), &config);
-    queues
-        .publish(
-            (0..50)
-                .map(|id| message(&films, vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes(&films, 0..50)).await;
     wait_until(DEADLINE, || async {
         running.metric("alioth_consume_upserts_total", "denied") >= 5.0
     })
@@ -136,13 +120,7 @@ async fn a_rate_limit_is_waited_for_as_long_as_it_says() {
     })
     .await;
     let running = Running::start(&queues, &server.grpc_url());
-    queues
-        .publish(
-            (0..20)
-                .map(|id| message("films", vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes("films", 0..20)).await;
     wait_until(DEADLINE, || async { !server.arrived().is_empty() }).await;
     let limited = Instant::now();
     server.answer_by(|_| Answer::Applied(UpdateStatus::Completed));
@@ -171,13 +149,7 @@ async fn upserts_in_flight_are_as_many_as_configured() {
     config.consume.upserts_in_flight = 3;
     config.consume.upsert_points = 1;
     let running = Running::start_with(&queues, config, &qdrant(&server.grpc_url()));
-    queues
-        .publish(
-            (0..20)
-                .map(|id| message("films", vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes("films", 0..20)).await;
     wait_until(DEADLINE, || async { server.most_in_flight() == 3 }).await;
     server.hold(false);
     running.wait_applied(20).await;

@@ -9,7 +9,7 @@ use qdrant_client::qdrant::UpdateStatus;
 use crate::{
     DEADLINE,
     binary::Process,
-    world::{Queues, message, point},
+    world::{Queues, message, point, writes},
 };
 
 /// A process with one upsert in flight that Qdrant keeps waiting, and nineteen messages behind it.
@@ -24,13 +24,7 @@ async fn loaded(more: &[(&str, &str)]) -> (Queues, ScriptedQdrant, Process) {
     settings.extend_from_slice(more);
     let process = Process::start(&queues, &server.grpc_url(), &settings);
     process.wait_ready().await;
-    queues
-        .publish(
-            (0..20)
-                .map(|id| message("films", vec![point(id, 1)]))
-                .collect(),
-        )
-        .await;
+    queues.publish(writes("films", 0..20)).await;
     let held = || process.metric("alioth_consume_held_messages");
     wait_until(DEADLINE, || async {
         held().await == 20.0 && !server.arrived().is_empty()

@@ -5,7 +5,7 @@ use alioth_testkit::{Qdrant, RabbitMq, wait_until};
 
 use crate::{
     DEADLINE,
-    world::{Queues, Running, collection, count, message, point},
+    world::{Queues, Running, collection, count, writes},
 };
 
 const WRITES: u64 = 2_000;
@@ -19,8 +19,7 @@ async fn survives(outage: impl AsyncFn(&RabbitMq)) {
     let running = Running::start(&queues, &qdrant.grpc_url());
     let publishing = async {
         for first in (0..WRITES).step_by(50) {
-            let writes = (first..first + 50).map(|id| message(&films, vec![point(id, 1)]));
-            queues.publish(writes.collect()).await;
+            queues.publish(writes(&films, first..first + 50)).await;
         }
     };
     let meanwhile = async {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +17,7 @@ use alioth_broker::{
 use alioth_cluster::{Cluster, ClusterMetrics, QdrantConfig};
 use alioth_config::{Secret, Span};
 use alioth_telemetry::{Readiness, Tracer};
-use alioth_testkit::{Qdrant, RabbitMq, unique_collection, wait_until};
+use alioth_testkit::{Qdrant, RabbitMq, metric, unique_collection, wait_until};
 use ingest_consume::{Config, Deps, RunError};
 use prometheus::Registry;
 use prost::Message;
@@ -172,6 +173,12 @@ pub(crate) fn message(collection: &str, points: Vec<PointStruct>) -> OutgoingMes
     }
 }
 
+/// A write of each of these points, in its first version.
+pub(crate) fn writes(collection: &str, ids: Range<u64>) -> Vec<OutgoingMessage> {
+    ids.map(|id| message(collection, vec![point(id, 1)]))
+        .collect()
+}
+
 /// Makes a collection.
 pub(crate) async fn collection(qdrant: &Qdrant) -> String {
     let name = unique_collection("films");
@@ -241,14 +248,7 @@ impl Running {
 
     /// A metric by name, summed over those labels that have the given value.
     pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
-        let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name() == name);
-        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
-        let of = metrics.iter().filter(|metric| {
-            label.is_empty() || metric.get_label().iter().any(|pair| pair.value() == label)
-        });
-        of.map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
-            .sum()
+        metric(&self.registry, name, label)
     }
 
     /// Waits until so many points are in Qdrant, by the consumer's own count.

@@ -69,29 +69,21 @@ impl FakeBroker {
     }
 
     pub(crate) fn acked(&self) -> Vec<u64> {
-        let acked = self.events().into_iter();
-        acked
-            .filter_map(|event| {
-                if let Event::Acked(id) = event {
-                    Some(id)
-                } else {
-                    None
-                }
-            })
-            .collect()
+        self.ids(|event| match event {
+            Event::Acked(id) => Some(id),
+            _ => None,
+        })
     }
 
     pub(crate) fn requeued(&self) -> Vec<u64> {
-        let events = self.events().into_iter();
-        events
-            .filter_map(|event| {
-                if let Event::Requeued(id) = event {
-                    Some(id)
-                } else {
-                    None
-                }
-            })
-            .collect()
+        self.ids(|event| match event {
+            Event::Requeued(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    fn ids(&self, of: impl Fn(Event) -> Option<u64>) -> Vec<u64> {
+        self.events().into_iter().filter_map(of).collect()
     }
 }
 
