@@ -37,6 +37,12 @@ pub trait Consumer: Send + 'static {
     /// Cancel safe: no delivery is lost.
     async fn next(&mut self) -> Option<Delivery>;
 
+    /// Asks for a new subscription in place of the present one. What is unsettled stays with this consumer and can
+    /// be settled, but no longer counts against the prefetch: as many more are delivered. What was prefetched still
+    /// comes from `next`, before anything newer. What is unsettled at the consumer's end goes back in order of each
+    /// subscription, not of all.
+    fn renew(&mut self);
+
     /// basic.cancel: the broker sends no more; what was prefetched still comes from `next`.
     async fn cancel(&mut self);
 

@@ -15,6 +15,8 @@ pub(super) struct Delivered {
     pub(super) position: u64,
     pub(super) message: OutgoingMessage,
     pub(super) delivery_count: u32,
+    /// Which of the consumer's subscriptions it counts against.
+    pub(super) subscription: u32,
 }
 
 /// How a delivery is settled.
@@ -44,8 +46,13 @@ pub(super) enum Command {
     },
     Settle {
         id: u64,
+        subscription: u32,
         position: u64,
         how: Settlement,
+    },
+    /// Begins a consumer's next subscription: what it has no longer counts against the prefetch.
+    Renew {
+        id: u64,
     },
     /// Ends the deliveries; what is unsettled stays with the consumer.
     Cancel {
@@ -78,6 +85,7 @@ impl Command {
             // Dropping the answer is one.
             Self::Subscribe { .. }
             | Self::Settle { .. }
+            | Self::Renew { .. }
             | Self::Cancel { .. }
             | Self::Unsubscribe { .. }
             | Self::Depth { .. }

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct EmbeddedConsumer {
     id: u64,
-    /// Bounded by prefetch: the engine sends no more than that unsettled.
+    /// Bounded by prefetch: the engine sends no more than that unsettled, until it is renewed.
     delivered: tokio_mpsc::UnboundedReceiver<Delivered>,
     settling: Arc<Settling>,
     subscribed: bool,
@@ -94,17 +94,24 @@ impl Consumer for EmbeddedConsumer {
             position,
             message,
             delivery_count,
+            subscription,
         } = self.delivered.recv().await?;
         let redelivered = delivery_count > 0;
         self.settling.shared.metrics.delivery(redelivered);
         let settle = EmbeddedSettle {
             settling: Arc::clone(&self.settling),
+            subscription,
             position,
         };
         let mut delivery = Delivery::new(message, Box::new(settle));
         delivery.redelivered = redelivered;
         delivery.delivery_count = u64::from(delivery_count);
         Some(delivery)
+    }
+
+    fn renew(&mut self) {
+        // An engine that is gone delivers nothing either way.
+        let _ = self.settling.commands.send(Command::Renew { id: self.id });
     }
 
     async fn cancel(&mut self) {
@@ -140,6 +147,7 @@ impl Drop for EmbeddedConsumer {
 #[derive(Debug)]
 struct EmbeddedSettle {
     settling: Arc<Settling>,
+    subscription: u32,
     position: u64,
 }
 
@@ -153,6 +161,7 @@ impl EmbeddedSettle {
         } = &*self.settling;
         let command = Command::Settle {
             id: *id,
+            subscription: self.subscription,
             position: self.position,
             how,
         };

@@ -165,7 +165,13 @@ impl Engine {
             } => {
                 self.subscribers.add(id, queue, prefetch, to);
             }
-            Command::Settle { id, position, how } => self.settle(id, position, how)?,
+            Command::Settle {
+                id,
+                subscription,
+                position,
+                how,
+            } => self.settle((id, subscription), position, how)?,
+            Command::Renew { id } => self.subscribers.renew(id),
             Command::Cancel { id, answer } => {
                 self.subscribers.cancel(id);
                 let _ = answer.send(());

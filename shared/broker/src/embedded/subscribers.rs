@@ -5,13 +5,16 @@ use std::collections::{HashMap, VecDeque};
 use tokio::sync::mpsc;
 
 use super::command::Delivered;
-use crate::queue::Queue;
+use crate::{message::OutgoingMessage, queue::Queue};
 
 #[derive(Debug)]
 struct Subscriber {
     queue: Queue,
+    prefetch: u16,
     /// Deliveries it may get before it settles one.
     credit: u16,
+    /// Counts its subscriptions; only what the present one delivered was taken from its credit.
+    subscription: u32,
     /// Gone once cancelled: the consumer's stream then ends after what was sent.
     to: Option<mpsc::UnboundedSender<Delivered>>,
 }
@@ -36,7 +39,9 @@ impl Subscribers {
             id,
             Subscriber {
                 queue,
+                prefetch,
                 credit: prefetch,
+                subscription: 0,
                 to: Some(to),
             },
         );
@@ -58,20 +63,41 @@ impl Subscribers {
     }
 
     /// Sends a delivery and takes a credit for it. A consumer that is gone gives it back when it unsubscribes.
-    pub(super) fn send(&mut self, id: u64, delivered: Delivered) {
+    pub(super) fn send(
+        &mut self,
+        id: u64,
+        position: u64,
+        message: OutgoingMessage,
+        delivery_count: u32,
+    ) {
         let Some(subscriber) = self.all.get_mut(&id) else {
             return;
         };
         subscriber.credit = subscriber.credit.saturating_sub(1);
         if let Some(to) = &subscriber.to {
-            let _ = to.send(delivered);
+            let _ = to.send(Delivered {
+                position,
+                message,
+                delivery_count,
+                subscription: subscriber.subscription,
+            });
         }
     }
 
-    /// Gives a credit back for a settled delivery.
-    pub(super) fn credit(&mut self, id: u64) {
-        if let Some(subscriber) = self.all.get_mut(&id) {
+    /// Gives a credit back for a settled delivery of a subscription.
+    pub(super) fn credit(&mut self, id: u64, subscription: u32) {
+        if let Some(subscriber) = self.all.get_mut(&id)
+            && subscriber.subscription == subscription
+        {
             subscriber.credit = subscriber.credit.saturating_add(1);
+        }
+    }
+
+    /// Begins a consumer's next subscription, with its whole credit.
+    pub(super) fn renew(&mut self, id: u64) {
+        if let Some(subscriber) = self.all.get_mut(&id) {
+            subscriber.subscription = subscriber.subscription.wrapping_add(1);
+            subscriber.credit = subscriber.prefetch;
         }
     }
 
@@ -99,6 +125,42 @@ impl Subscribers {
 mod tests {
     use super::*;
 
+    fn message() -> OutgoingMessage {
+        OutgoingMessage {
+            body: bytes::Bytes::new(),
+            content_type: String::new(),
+            kind: String::new(),
+            message_id: String::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_renewed_subscription_has_its_whole_credit_and_no_more() {
+        let mut subscribers = Subscribers::default();
+        let (to, mut received) = mpsc::unbounded_channel();
+        subscribers.add(1, Queue::Ingest, 2, to);
+        let send = |subscribers: &mut Subscribers| {
+            let mut sent = 0;
+            while let Some(id) = subscribers.next(Queue::Ingest) {
+                subscribers.send(id, 0, message(), 0);
+                sent += 1;
+            }
+            sent
+        };
+        assert_eq!(send(&mut subscribers), 2);
+        subscribers.renew(1);
+        assert_eq!(send(&mut subscribers), 2);
+        // What the first delivered is no credit for the second.
+        subscribers.credit(1, 0);
+        assert_eq!(send(&mut subscribers), 0);
+        subscribers.credit(1, 1);
+        assert_eq!(send(&mut subscribers), 1);
+        let subscriptions = std::iter::from_fn(|| received.try_recv().ok());
+        let subscriptions: Vec<u32> = subscriptions.map(|sent| sent.subscription).collect();
+        assert_eq!(subscriptions, [0, 0, 1, 1, 1]);
+    }
+
     #[test]
     fn consumers_take_turns_while_they_have_credit() {
         let mut subscribers = Subscribers::default();
@@ -108,25 +170,11 @@ mod tests {
         let mut served = Vec::new();
         while let Some(id) = subscribers.next(Queue::Ingest) {
             served.push(id);
-            let message = crate::message::OutgoingMessage {
-                body: bytes::Bytes::new(),
-                content_type: String::new(),
-                kind: String::new(),
-                message_id: String::new(),
-                headers: Vec::new(),
-            };
-            subscribers.send(
-                id,
-                Delivered {
-                    position: 0,
-                    message,
-                    delivery_count: 0,
-                },
-            );
+            subscribers.send(id, 0, message(), 0);
         }
         assert_eq!(served, [1, 2, 1]);
         assert_eq!(subscribers.next(Queue::Backup), None);
-        subscribers.credit(2);
+        subscribers.credit(2, 0);
         assert_eq!(subscribers.next(Queue::Ingest), Some(2));
         subscribers.cancel(2);
         assert_eq!(subscribers.next(Queue::Ingest), None);

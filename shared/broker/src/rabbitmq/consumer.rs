@@ -14,7 +14,7 @@ use tokio_util::{
 use super::{Settings, settle::Settling, subscriber::Subscriber};
 use crate::{broker::Consumer, message::Delivery, metrics::BrokerMetrics, queue::Queue};
 
-/// Deliveries taken in and not handed out. Bounded by the prefetch: each connection's are dropped with it.
+/// Deliveries taken in and not handed out. Bounded by the prefetch and its renewals: each connection's are dropped with it.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     content: Mutex<Content>,
@@ -82,6 +82,8 @@ impl Inbox {
 pub(super) struct RabbitConsumer {
     inbox: Arc<Inbox>,
     metrics: BrokerMetrics,
+    /// Asks for a new subscription.
+    renewal: Arc<Notify>,
     /// No more deliveries are wanted.
     cancelled: CancellationToken,
     /// The broker knows that, or is gone.
@@ -103,6 +105,7 @@ impl RabbitConsumer {
         tasks: &TaskTracker,
     ) -> Self {
         let inbox = Arc::new(Inbox::default());
+        let renewal = Arc::new(Notify::new());
         let cancelled = shutdown.child_token();
         let (unsubscribed, gone) = (CancellationToken::new(), CancellationToken::new());
         let subscriber = Subscriber {
@@ -111,6 +114,7 @@ impl RabbitConsumer {
             queue,
             prefetch,
             inbox: Arc::clone(&inbox),
+            renewal: Arc::clone(&renewal),
             cancelled: cancelled.clone(),
             unsubscribed: unsubscribed.clone(),
             closed: shutdown.clone(),
@@ -125,6 +129,7 @@ impl RabbitConsumer {
         Self {
             inbox,
             metrics,
+            renewal,
             cancelled,
             unsubscribed,
             closed,
@@ -140,6 +145,10 @@ impl Consumer for RabbitConsumer {
         let delivery = self.inbox.take().await?;
         self.metrics.delivery(delivery.redelivered);
         Some(delivery)
+    }
+
+    fn renew(&mut self) {
+        self.renewal.notify_one();
     }
 
     async fn cancel(&mut self) {

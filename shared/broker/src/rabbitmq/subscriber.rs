@@ -3,12 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -30,6 +33,7 @@ pub(super) struct Subscriber {
     pub(super) queue: Queue,
     pub(super) prefetch: u16,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) renewal: Arc<Notify>,
     pub(super) cancelled: CancellationToken,
     pub(super) unsubscribed: CancellationToken,
     pub(super) closed: CancellationToken,
@@ -82,13 +86,9 @@ impl Subscriber {
             let channel = link.channel().await?;
             let qos = channel.basic_qos(self.prefetch, BasicQosOptions::default());
             link.in_time(qos).await?;
-            let consume = channel.basic_consume(
-                ShortString::from(self.settings.names.of(self.queue)),
-                ShortString::default(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            );
-            Ok((link.in_time(consume).await?, channel))
+            // Whoever asked meant the subscription before.
+            let _ = self.renewal.notified().now_or_never();
+            Ok((self.consume(&link, &channel).await?, channel))
         };
         let (deliveries, channel) = opening
             .await
@@ -102,6 +102,20 @@ impl Subscriber {
             deliveries,
             settling,
         })
+    }
+
+    async fn consume(
+        &self,
+        link: &Link,
+        channel: &lapin::Channel,
+    ) -> Result<lapin::Consumer, LinkError> {
+        let consume = channel.basic_consume(
+            ShortString::from(self.settings.names.of(self.queue)),
+            ShortString::default(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        link.in_time(consume).await
     }
 
     /// Takes deliveries in until the session ends; why it did, or nothing when that was asked for.
@@ -135,11 +149,13 @@ impl Subscriber {
                     cancelling = true;
                     self.unsubscribe(session).await;
                 }
-                delivery = session.deliveries.next() => match delivery {
-                    Some(Ok(delivery)) => {
-                        let delivery = session.settling.delivery(delivery);
-                        self.inbox.put(delivery, Arc::clone(&session.settling));
+                () = self.renewal.notified(), if !cancelling => {
+                    if let Err(error) = self.renew(session).await {
+                        return Some(error.to_string());
                     }
+                }
+                delivery = session.deliveries.next() => match delivery {
+                    Some(Ok(delivery)) => self.put(&session.settling, delivery),
                     // Its end follows.
                     Some(Err(_)) => {}
                     None if cancelling => {
@@ -154,15 +170,43 @@ impl Subscriber {
         }
     }
 
+    fn put(&self, settling: &Arc<Settling>, delivery: lapin::message::Delivery) {
+        self.inbox
+            .put(settling.delivery(delivery), Arc::clone(settling));
+    }
+
     /// Asks the broker to deliver no more.
     async fn unsubscribe(&self, session: &Session) {
-        let tag = session.deliveries.tag();
-        let cancel = session
+        // A connection that does not answer is dead, which is noticed like any other's end.
+        let _ = session.cancel().await;
+        self.unsubscribed.cancel();
+    }
+
+    /// Ends the subscription and begins another on the same channel: RabbitMQ counts the prefetch by subscription,
+    /// and what the ended one delivered can still be settled.
+    /// Source: <https://www.rabbitmq.com/docs/consumer-prefetch#independent-consumers>
+    async fn renew(&self, session: &mut Session) -> Result<(), LinkError> {
+        session.cancel().await?;
+        let (deliveries, settling) = (&mut session.deliveries, &session.settling);
+        let rest = async {
+            while let Some(delivery) = deliveries.next().await {
+                self.put(settling, delivery?);
+            }
+            Ok(())
+        };
+        session.link.in_time(rest).await?;
+        session.deliveries = self.consume(&session.link, &session.channel).await?;
+        Ok(())
+    }
+}
+
+impl Session {
+    async fn cancel(&self) -> Result<(), LinkError> {
+        let tag = self.deliveries.tag();
+        let cancel = self
             .channel
             .basic_cancel(tag, BasicCancelOptions::default());
-        // A connection that does not answer is dead, which is noticed like any other's end.
-        let _ = session.link.in_time(cancel).await;
-        self.unsubscribed.cancel();
+        self.link.in_time(cancel).await
     }
 }
 

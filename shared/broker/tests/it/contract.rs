@@ -41,6 +41,9 @@ macro_rules! contract {
             confirmed_publish_is_consumed_once
             messages_come_in_the_order_they_were_published
             prefetch_bounds_what_is_unsettled
+            a_renewed_subscription_has_a_whole_prefetch_and_keeps_what_was_delivered
+            what_several_subscriptions_delivered_is_requeued_in_order
+            a_renewed_consumer_gives_everything_back
             requeue_raises_the_delivery_count
             dropped_consumer_gives_its_deliveries_back
             closed_consumer_gives_its_deliveries_back_in_order

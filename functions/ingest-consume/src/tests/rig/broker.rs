@@ -1,7 +1,7 @@
 //! A broker of memory, which keeps a record of what happened.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -31,6 +31,8 @@ pub(crate) enum Event {
 pub(crate) struct FakeBroker {
     ready: Mutex<VecDeque<(u64, OutgoingMessage)>>,
     unsettled: Mutex<BTreeMap<u64, OutgoingMessage>>,
+    /// Delivered by an ended subscription.
+    of_before: Mutex<BTreeSet<u64>>,
     pub(crate) events: Mutex<Vec<Event>>,
     pub(crate) dead: Mutex<Vec<OutgoingMessage>>,
     pub(crate) dead_queue_is_full: AtomicBool,
@@ -52,11 +54,14 @@ impl FakeBroker {
 
     fn deliver(&self, prefetch: usize) -> Option<(u64, OutgoingMessage)> {
         let mut unsettled = lock(&self.unsettled);
-        if unsettled.len() >= prefetch {
+        let mut of_before = lock(&self.of_before);
+        let counted = unsettled.keys().filter(|id| !of_before.contains(id));
+        if counted.count() >= prefetch {
             return None;
         }
         let (id, message) = lock(&self.ready).pop_front()?;
         unsettled.insert(id, message.clone());
+        of_before.remove(&id);
         Some((id, message))
     }
 
@@ -131,6 +136,12 @@ impl Consumer for FakeConsumer {
             }
             changed.await;
         }
+    }
+
+    fn renew(&mut self) {
+        let unsettled = lock(&self.broker.unsettled);
+        lock(&self.broker.of_before).extend(unsettled.keys());
+        self.broker.changed.notify_one();
     }
 
     async fn cancel(&mut self) {

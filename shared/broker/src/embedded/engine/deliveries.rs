@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     embedded::{
-        command::{Delivered, Settlement},
+        command::Settlement,
         queue_state::{Entry, GivenBack},
         store::{Change, Place, StoreError},
     },
@@ -35,22 +35,16 @@ impl Engine {
                     delivery_count: delivery_count_then,
                 };
                 self.journal.note((queue, position), count);
-                self.subscribers.send(
-                    id,
-                    Delivered {
-                        position,
-                        message,
-                        delivery_count,
-                    },
-                );
+                self.subscribers.send(id, position, message, delivery_count);
             }
         }
         Ok(())
     }
 
+    /// Settles what one of a consumer's subscriptions delivered.
     pub(super) fn settle(
         &mut self,
-        id: u64,
+        (id, subscription): (u64, u32),
         position: u64,
         how: Settlement,
     ) -> Result<(), StoreError> {
@@ -58,14 +52,18 @@ impl Engine {
         let Some(queue) = self.subscribers.queue_of(id) else {
             return Ok(());
         };
-        match how {
+        let settled = match how {
             Settlement::Ack => {
-                if self.queues[queue.index()].remove(id, position).is_some() {
-                    self.subscribers.credit(id);
+                let removed = self.queues[queue.index()].remove(id, position);
+                if removed.is_some() {
                     self.journal.note((queue, position), Change::Remove);
                 }
+                removed.is_some()
             }
             Settlement::Requeue => self.give_back(id, (queue, position))?,
+        };
+        if settled {
+            self.subscribers.credit(id, subscription);
         }
         Ok(())
     }
@@ -81,19 +79,15 @@ impl Engine {
         Ok(())
     }
 
-    fn give_back(&mut self, id: u64, (queue, position): Place) -> Result<(), StoreError> {
+    /// Takes a message back from a consumer; whether that had it.
+    fn give_back(&mut self, id: u64, (queue, position): Place) -> Result<bool, StoreError> {
         match self.queues[queue.index()].give_back(id, position) {
-            None => Ok(()),
+            None => return Ok(false),
             // The file has the higher count since the delivery.
-            Some((GivenBack::Ready, _)) => {
-                self.subscribers.credit(id);
-                Ok(())
-            }
-            Some((GivenBack::TooOften, _)) => {
-                self.subscribers.credit(id);
-                self.bury((queue, position))
-            }
+            Some((GivenBack::Ready, _)) => {}
+            Some((GivenBack::TooOften, _)) => self.bury((queue, position))?,
         }
+        Ok(true)
     }
 
     /// Moves a message that came back too often to its dead-letter queue, full or not: it is never lost.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use alioth_broker::{ConsumeError, HeaderValue, Queue, QueueLimits, headers};
+use alioth_broker::{
+    Broker, ConsumeError, Consumer, Delivery, HeaderValue, Queue, QueueLimits, headers,
+};
 use alioth_testkit::wait_until;
 use bytes::Bytes;
 
@@ -25,6 +27,84 @@ pub(crate) async fn prefetch_bounds_what_is_unsettled(backend: &impl Backend) {
         delivery.ack().await.expect("it is live");
     }
     assert_eq!(take(&mut consumer, 6).await, ids(4..10));
+    broker.close().await;
+}
+
+pub(crate) async fn a_renewed_subscription_has_a_whole_prefetch_and_keeps_what_was_delivered(
+    backend: &impl Backend,
+) {
+    let broker = fresh(backend).await;
+    publish(&broker, messages(0..20)).await;
+    let mut consumer = broker.consume(Queue::Ingest, 3).await.expect("open");
+    let mut held = Vec::new();
+    for count in [3, 6, 9] {
+        while held.len() < count {
+            held.push(next(&mut consumer).await);
+        }
+        nothing(&mut consumer).await;
+        if count < 9 {
+            consumer.renew();
+        }
+    }
+    let seen: Vec<String> = held.iter().map(|it| it.message_id.clone()).collect();
+    assert_eq!(seen, ids(0..9));
+    // What an ended subscription delivered can be settled, and is no credit for the present one.
+    for of_an_ended_one in [4, 0] {
+        let delivery = held.remove(of_an_ended_one);
+        delivery.ack().await.expect("it is live");
+    }
+    nothing(&mut consumer).await;
+    let of_the_present_one = held.pop().expect("seven are held");
+    of_the_present_one.ack().await.expect("it is live");
+    held.push(next(&mut consumer).await);
+    nothing(&mut consumer).await;
+    assert!(consumer.is_ready());
+    for delivery in held {
+        delivery.ack().await.expect("it is live");
+    }
+    assert_eq!(take(&mut consumer, 10).await, ids(10..20));
+    nothing(&mut consumer).await;
+    broker.close().await;
+}
+
+/// A consumer of `0..8` with a prefetch of 3 that has renewed its subscription once, and `0..6`, which it holds.
+async fn renewed(broker: &Arc<dyn Broker>) -> (Box<dyn Consumer>, Vec<Delivery>) {
+    publish(broker, messages(0..8)).await;
+    let mut consumer = broker.consume(Queue::Ingest, 3).await.expect("open");
+    let mut held = vec![next(&mut consumer).await];
+    consumer.renew();
+    // What was prefetched comes first, then a whole prefetch again.
+    while held.len() < 6 {
+        held.push(next(&mut consumer).await);
+    }
+    let seen: Vec<String> = held.iter().map(|it| it.message_id.clone()).collect();
+    assert_eq!(seen, ids(0..6));
+    (consumer, held)
+}
+
+pub(crate) async fn what_several_subscriptions_delivered_is_requeued_in_order(
+    backend: &impl Backend,
+) {
+    let broker = fresh(backend).await;
+    let (mut consumer, held) = renewed(&broker).await;
+    for delivery in held {
+        delivery.requeue().await.expect("it is live");
+    }
+    assert_eq!(take(&mut consumer, 8).await, ids(0..8));
+    broker.close().await;
+}
+
+pub(crate) async fn a_renewed_consumer_gives_everything_back(backend: &impl Backend) {
+    let broker = fresh(backend).await;
+    let (mut consumer, held) = renewed(&broker).await;
+    consumer.close().await;
+    drop(held);
+    let mut other = broker.consume(Queue::Ingest, 50).await.expect("open");
+    // RabbitMQ takes the subscriptions in any order.
+    let mut back = take(&mut other, 8).await;
+    back.sort();
+    assert_eq!(back, ids(0..8));
+    nothing(&mut other).await;
     broker.close().await;
 }
 
