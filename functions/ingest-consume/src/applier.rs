@@ -61,7 +61,7 @@ pub(crate) struct Applier {
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) breaker: Breaker,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) stalls: Stalls,
+    pub(crate) stalls: Arc<Stalls>,
     pub(crate) access: Access,
     pub(crate) backoff: Backoff,
     pub(crate) internal_tries: u32,
@@ -78,6 +78,9 @@ pub(crate) struct GiveBack;
 impl Applier {
     /// Makes one upsert, once the breaker and a slot allow it. The slot is kept for the next.
     ///
+    /// Of a stalled collection one call is made at a time, so that it takes one slot, not all. Of any other the
+    /// first passes an open breaker: what others do says nothing of it.
+    ///
     /// # Errors
     /// `GiveBack` when `release` came before the call was made. A call once made is waited for.
     pub(crate) async fn call(
@@ -86,11 +89,15 @@ impl Applier {
         slot: &mut Option<OwnedSemaphorePermit>,
         release: &CancellationToken,
     ) -> Result<Result<Applied, UpsertError>, GiveBack> {
-        if !self.breaker.is_closed() {
+        let turn = self.stalls.turn(&upsert.collection);
+        if turn.is_some() {
             self.free(slot);
         }
         let ready = async {
-            let pass = self.breaker.pass().await;
+            let pass = match turn {
+                Some(turn) => Some((turn.acquire_owned().await, self.breaker.pass().await)),
+                None => None,
+            };
             if slot.is_none() {
                 // The semaphore is never closed.
                 *slot = Arc::clone(&self.slots).acquire_owned().await.ok();

@@ -29,6 +29,10 @@ const DEFAULT_HOLD_BYTES: ByteSize = ByteSize::mib(128);
 /// Below RabbitMQ's consumer timeout of 30 min, which would close the channel and redeliver everything.
 const DEFAULT_HOLD_TIME: Duration = Duration::from_secs(25 * 60);
 
+/// Sixteen prefetches: 40 s of a stalled collection's messages at 100 a second. Their bodies are at most half of the
+/// bytes that may be held.
+const DEFAULT_LOOK_AHEAD: usize = 4_096;
+
 const DEFAULT_RETRY_MIN: Duration = Duration::from_millis(100);
 
 /// The longest a recovered Qdrant waits to be noticed.
@@ -55,6 +59,8 @@ pub struct ConsumeConfig {
     pub hold_bytes: ByteSize,
     /// Age at which held messages go back to the queue.
     pub hold_time: Span,
+    /// Messages of stalled collections held at most to reach those behind them; 0: only the prefetch.
+    pub look_ahead: usize,
     /// Pause after a first failure.
     pub retry_min: Span,
     /// Longest pause between two tries.
@@ -73,6 +79,7 @@ impl Default for ConsumeConfig {
             upserts_in_flight: DEFAULT_UPSERTS_IN_FLIGHT,
             hold_bytes: DEFAULT_HOLD_BYTES,
             hold_time: Span(DEFAULT_HOLD_TIME),
+            look_ahead: DEFAULT_LOOK_AHEAD,
             retry_min: Span(DEFAULT_RETRY_MIN),
             retry_max: Span(DEFAULT_RETRY_MAX),
             internal_tries: DEFAULT_INTERNAL_TRIES,
@@ -123,6 +130,7 @@ mod tests {
             upserts_in_flight: 0,
             hold_bytes: ByteSize(0),
             hold_time: Span::default(),
+            look_ahead: 0,
             retry_min: Span::default(),
             retry_max: Span::default(),
             internal_tries: 0,

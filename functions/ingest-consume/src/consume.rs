@@ -1,7 +1,9 @@
 //! The loop: takes deliveries, starts merges, takes back what has been held too long. It alone decides
 //! what starts; every merge runs in a task of its own.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod giving_back;
+
+use std::{sync::Arc, time::Duration};
 
 use alioth_broker::{Consumer, Delivery};
 use futures_util::FutureExt as _;
@@ -16,6 +18,7 @@ use crate::{
     batcher::{Batcher, Load, MergeLimits, Waiting},
     config::ConsumeConfig,
     dead_letter::{self, Death},
+    held::{Held, HoldLimits},
     intake,
     merge::{Left, Merge},
     metrics::Outcome,
@@ -48,11 +51,7 @@ pub(crate) struct Consume {
     /// Cancelled to make every merge that waits give its messages back.
     pub(crate) release: CancellationToken,
     order: WriteOrder,
-    /// Arrival of every unsettled message, the oldest first; settled ones are dropped from the front.
-    arrivals: VecDeque<(Ticket, Instant)>,
-    held_bytes: usize,
-    /// Merges among the tasks.
-    merging: usize,
+    held: Held,
     config: ConsumeConfig,
 }
 
@@ -67,6 +66,12 @@ impl Consume {
             bytes: config.upsert_bytes.as_usize(),
             linger: config.linger.0,
         };
+        let hold = HoldLimits {
+            bytes: config.hold_bytes.as_usize(),
+            time: config.hold_time.0,
+            prefetch: usize::from(config.prefetch),
+            look_ahead: config.look_ahead,
+        };
         Self {
             consumer,
             applier,
@@ -74,9 +79,7 @@ impl Consume {
             tasks: JoinSet::new(),
             release: CancellationToken::new(),
             order: WriteOrder::new(),
-            arrivals: VecDeque::new(),
-            held_bytes: 0,
-            merging: 0,
+            held: Held::new(hold),
             config,
         }
     }
@@ -93,8 +96,9 @@ impl Consume {
             self.start_merges();
             let now = Instant::now();
             let due = self.batcher.next_due(now);
-            let held_until = self.held_until();
-            let has_room = self.held_bytes < self.config.hold_bytes.as_usize();
+            let held_until = self.held.until();
+            let look_ahead_at = self.look_ahead_at(now);
+            let has_room = self.held.has_room();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ended::Shutdown,
@@ -106,6 +110,7 @@ impl Consume {
                 () = at(held_until) => if let Err(panic) = self.give_back(shutdown).await {
                     return Ended::Panicked(panic);
                 },
+                () = at(look_ahead_at) => self.look_ahead(),
                 () = applier.stalls.changed.notified() => {}
                 () = at(due) => {}
                 delivery = self.consumer.next(), if has_room => match delivery {
@@ -120,7 +125,7 @@ impl Consume {
     fn take_available(&mut self, first: Delivery) {
         self.take(first);
         for _ in 1..TAKE_AT_ONCE {
-            if self.held_bytes >= self.config.hold_bytes.as_usize() {
+            if !self.held.has_room() {
                 return;
             }
             // `None` at the end comes again at the next call.
@@ -133,14 +138,12 @@ impl Consume {
 
     fn take(&mut self, delivery: Delivery) {
         let bytes = delivery.body.len();
-        self.held_bytes += bytes;
-        self.applier.metrics.held_messages.inc();
-        self.applier.metrics.held_bytes.set(self.held_bytes as i64);
         let since = delivery.received_at;
         match intake::read(&delivery) {
             Ok(message) => {
                 let (ticket, after) = self.order.enter(&message);
-                self.arrivals.push_back((ticket, since));
+                let collection = Some(message.collection_name());
+                self.held.enter(ticket, collection, bytes, since);
                 self.batcher.push(Waiting {
                     ticket,
                     bytes: message.point_bytes(),
@@ -152,10 +155,15 @@ impl Consume {
             }
             Err(death) => {
                 let ticket = self.order.enter_unread();
-                self.arrivals.push_back((ticket, since));
+                self.held.enter(ticket, None, bytes, since);
                 self.bury(ticket, bytes, delivery, death);
             }
         }
+        self.applier.metrics.held_messages.inc();
+        self.applier
+            .metrics
+            .held_bytes
+            .set(self.held.bytes() as i64);
     }
 
     /// Sets a whole message aside.
@@ -180,34 +188,36 @@ impl Consume {
 
     /// Starts merges while there are slots and something is due.
     fn start_merges(&mut self) {
-        // At an open breaker some wait for their turn to probe: of different collections, since one alone may
-        // be what is away.
-        while self.applier.breaker.is_closed() || self.merging < self.config.upserts_in_flight {
-            let slots = &self.applier.slots;
-            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
-                return;
-            };
+        let slots = &self.applier.slots;
+        while let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
             let load = match slots.available_permits() + 1 == self.config.upserts_in_flight {
                 true => Load::Idle,
                 false => Load::Busy,
             };
-            let stalls = &self.applier.stalls;
-            let stalled = |collection: &str| stalls.contains(collection);
+            let Applier {
+                breaker, stalls, ..
+            } = &*self.applier;
+            let (closed, held) = (breaker.is_closed(), &self.held);
+            // At an open breaker one merge of each collection finds out whether that one is away too.
+            let waits = |collection: &str| {
+                stalls.contains(collection) || (!closed && held.is_merging(collection))
+            };
             let now = Instant::now();
-            let Some(messages) = self.batcher.next_merge(now, load, &self.order, stalled) else {
+            let Some(messages) = self.batcher.next_merge(now, load, &self.order, waits) else {
                 return;
             };
             let applier = Arc::clone(&self.applier);
             let merge = Merge::new(applier, messages, slot, self.release.clone());
-            self.merging += 1;
+            self.held.begin_merge(merge.collection());
             self.tasks.spawn(merge.run());
         }
     }
 
     /// Takes note of a task that ended.
     pub(crate) fn done(&mut self, left: Vec<Left>) {
-        if left.iter().any(|left| left.message.is_some()) {
-            self.merging -= 1;
+        // All messages of a merge are of one collection.
+        if let Some(message) = left.first().and_then(|left| left.message.as_ref()) {
+            self.held.end_merge(message.collection_name());
         }
         self.leave(left);
     }
@@ -219,68 +229,40 @@ impl Consume {
             bytes,
         } in left
         {
+            let collection = message.as_ref().map(|message| message.collection_name());
+            self.held.leave(ticket, collection, bytes);
             self.order.leave(ticket, message.as_ref());
-            self.held_bytes -= bytes;
             self.applier.metrics.held_messages.dec();
         }
-        self.applier.metrics.held_bytes.set(self.held_bytes as i64);
-        while let Some((ticket, _)) = self.arrivals.front()
-            && !self.order.is_unsettled(*ticket)
-        {
-            self.arrivals.pop_front();
-        }
+        self.applier
+            .metrics
+            .held_bytes
+            .set(self.held.bytes() as i64);
+        let order = &self.order;
+        self.held
+            .forget_settled(|ticket| order.is_unsettled(ticket));
     }
 
-    /// When the oldest message will have been held too long.
-    fn held_until(&self) -> Option<Instant> {
-        let (_, arrived) = self.arrivals.front()?;
-        Some(*arrived + self.config.hold_time.0)
+    /// When to look past what collections that take nothing have of the subscription: at once while others are
+    /// known to pass, else now and then.
+    fn look_ahead_at(&mut self, now: Instant) -> Option<Instant> {
+        let Applier {
+            breaker, stalls, ..
+        } = &*self.applier;
+        let any = !stalls.is_empty();
+        let stalled = |collection: &str| any && stalls.contains(collection);
+        let since = self.held.clogged_since(now, stalled)?;
+        Some(match breaker.is_closed() {
+            true => since,
+            false => since + self.config.retry_max.0,
+        })
     }
 
-    /// Hands everything back to the queue before the broker's consumer timeout does so by closing the
-    /// channel. Everything, because younger messages may write the ids of older ones again.
-    async fn give_back(&mut self, shutdown: &CancellationToken) -> Result<(), JoinError> {
-        tracing::warn!(
-            messages = self.arrivals.len(),
-            "held messages for too long, handing them back"
-        );
-        self.release.cancel();
-        loop {
-            tokio::select! {
-                biased;
-                // The drain does the same.
-                () = shutdown.cancelled() => return Ok(()),
-                done = self.tasks.join_next() => match done {
-                    Some(left) => self.done(left?),
-                    None => break,
-                },
-            }
-        }
-        self.requeue_waiting().await;
-        self.release = CancellationToken::new();
-        Ok(())
-    }
-
-    /// Hands back what has not started, in order of arrival.
-    pub(crate) async fn requeue_waiting(&mut self) -> usize {
-        let waiting = self.batcher.take_all();
-        let count = waiting.len();
-        for Waiting {
-            ticket,
-            message,
-            item,
-            ..
-        } in waiting
-        {
-            let bytes = item.body.len();
-            self.applier.requeue(item).await;
-            self.leave(vec![Left {
-                ticket,
-                message: Some(message),
-                bytes,
-            }]);
-        }
-        count
+    /// Has as many more delivered as if nothing were held.
+    fn look_ahead(&mut self) {
+        self.consumer.renew();
+        self.held.renewed(self.order.upcoming());
+        self.applier.metrics.look_aheads.inc();
     }
 }
 

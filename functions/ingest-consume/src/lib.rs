@@ -11,6 +11,7 @@ mod consume;
 mod dead_letter;
 mod disposition;
 mod drain;
+mod held;
 mod intake;
 mod merge;
 mod metrics;
@@ -158,7 +159,7 @@ async fn run_with(
         publisher: broker.publisher(),
         breaker: Breaker::new(backoff, metrics.clone()),
         slots: Arc::new(Semaphore::new(config.consume.upserts_in_flight)),
-        stalls: Stalls::default(),
+        stalls: Arc::new(Stalls::new(metrics.stalled_collections.clone())),
         access,
         backoff,
         internal_tries: config.consume.internal_tries,

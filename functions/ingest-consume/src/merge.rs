@@ -19,6 +19,7 @@ use crate::{
     bisect::{Bisection, Part},
     dead_letter::{self, Cause, Death},
     disposition::{Disposition, disposition},
+    stalls::Stalled,
     trace,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Merge {
     slot: Option<OwnedSemaphorePermit>,
     /// Cancelled when whatever waits has to go back to the queue.
     release: CancellationToken,
+    /// Since a try failed, until the server has looked at the points of one again.
+    stalled: Option<Stalled>,
     /// Since the server failed on it: what is halved is halved again at the next failure.
     suspected: bool,
 }
@@ -58,8 +61,14 @@ impl Merge {
             entries,
             slot: Some(slot),
             release,
+            stalled: None,
             suspected: false,
         }
+    }
+
+    /// The one collection all its messages go to.
+    pub(crate) fn collection(&self) -> &str {
+        &self.collection
     }
 
     /// Sees every message through, or back into the queue.
@@ -96,15 +105,20 @@ impl Merge {
         let applier = Arc::clone(&self.applier);
         let upsert = self.upsert(&part, self.entries.body(&part));
         let mut failed = Failed::default();
-        let mut stalled = None;
         loop {
             let answer = applier.call(&upsert, &mut self.slot, &self.release).await?;
             let decision = disposition(answer);
+            let about_the_points = is_about_the_points(&decision);
             let Some(at_least) = self.act(&part, decision, &mut failed).await? else {
+                if about_the_points {
+                    self.stalled = None;
+                }
                 return Ok(());
             };
             failed.times += 1;
-            stalled.get_or_insert_with(|| applier.stalls.begin(&upsert.collection));
+            let stalls = &applier.stalls;
+            self.stalled
+                .get_or_insert_with(|| stalls.begin(&upsert.collection));
             applier
                 .pause(failed.times, at_least, &mut self.slot, &self.release)
                 .await?;
@@ -223,6 +237,8 @@ impl Merge {
                 continue;
             };
             if !entry.dead.is_empty() {
+                // While it is the dead-letter queue that takes nothing, the collection's other messages go on.
+                self.stalled = None;
                 self.applier.free(&mut self.slot);
                 entry.dead.sort_by_key(|dead| dead.points.start);
                 let letters =

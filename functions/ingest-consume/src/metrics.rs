@@ -10,18 +10,20 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use crate::dead_letter::Cause;
 
 /// Names of this function's metrics: dashboards and alerts rest on them.
-pub const METRIC_NAMES: [&str; 16] = [
+pub const METRIC_NAMES: [&str; 18] = [
     "alioth_consume_breaker_state",
     "alioth_consume_dead_letter_failures_total",
     "alioth_consume_dead_letters_total",
     "alioth_consume_held_bytes",
     "alioth_consume_held_messages",
     "alioth_consume_lag_seconds",
+    "alioth_consume_look_aheads_total",
     "alioth_consume_merge_messages",
     "alioth_consume_messages_total",
     "alioth_consume_points_applied_total",
     "alioth_consume_points_dead_lettered_total",
     "alioth_consume_retries_total",
+    "alioth_consume_stalled_collections",
     "alioth_consume_upsert_bytes",
     "alioth_consume_upsert_duration_seconds",
     "alioth_consume_upsert_points",
@@ -51,11 +53,13 @@ pub(crate) struct Metrics {
     pub(crate) held_bytes: IntGauge,
     pub(crate) held_messages: IntGauge,
     lag: Histogram,
+    pub(crate) look_aheads: IntCounter,
     merge_messages: Histogram,
     messages: IntCounterVec,
     points_applied: IntCounter,
     points_dead_lettered: IntCounterVec,
     pub(crate) retries: IntCounter,
+    pub(crate) stalled_collections: IntGauge,
     upsert_bytes: Histogram,
     upsert_duration: HistogramVec,
     upsert_points: Histogram,

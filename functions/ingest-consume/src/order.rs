@@ -39,6 +39,11 @@ impl WriteOrder {
         }
     }
 
+    /// The number the next message will get.
+    pub(crate) fn upcoming(&self) -> Ticket {
+        Ticket(self.next)
+    }
+
     /// Numbers a message that writes no ids anybody can read.
     pub(crate) fn enter_unread(&mut self) -> Ticket {
         let ticket = Ticket(self.next);

@@ -1,35 +1,62 @@
 //! Collections that take nothing just now: their other messages wait in the batcher, where they merge,
-//! rather than run into the same limit one by one.
+//! rather than run into the same trouble one by one, and of the merges under way one at a time tries.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use prometheus::IntGauge;
+use tokio::sync::{Notify, Semaphore};
 
-/// How many merges of each collection are between two tries.
-#[derive(Debug, Default)]
+/// Which collections have merges whose last try failed.
+#[derive(Debug)]
 pub(crate) struct Stalls {
-    counts: Mutex<HashMap<Arc<str>, usize>>,
+    stalls: Mutex<HashMap<Arc<str>, Stall>>,
+    /// How many collections.
+    count: IntGauge,
     /// Told whenever one ends, or a slot for an upsert comes free.
     pub(crate) changed: Notify,
 }
 
-/// One merge that is between two tries, until dropped.
 #[derive(Debug)]
-pub(crate) struct Stalled<'a> {
-    stalls: &'a Stalls,
+struct Stall {
+    /// Merges whose last try failed.
+    merges: usize,
+    /// Whose turn it is to try.
+    turn: Arc<Semaphore>,
+}
+
+/// One merge whose last try failed, until dropped.
+#[derive(Debug)]
+pub(crate) struct Stalled {
+    stalls: Arc<Stalls>,
     collection: Arc<str>,
 }
 
 impl Stalls {
-    pub(crate) fn begin(&self, collection: &str) -> Stalled<'_> {
-        let collection: Arc<str> = collection.into();
-        *self.lock().entry(Arc::clone(&collection)).or_insert(0) += 1;
+    /// None yet; `count` follows how many collections there are.
+    pub(crate) fn new(count: IntGauge) -> Self {
+        Self {
+            stalls: Mutex::default(),
+            count,
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>, collection: &Arc<str>) -> Stalled {
+        let mut stalls = self.lock();
+        let stall = stalls
+            .entry(Arc::clone(collection))
+            .or_insert_with(|| Stall {
+                merges: 0,
+                turn: Arc::new(Semaphore::new(1)),
+            });
+        stall.merges += 1;
+        self.count.set(stalls.len() as i64);
         Stalled {
-            stalls: self,
-            collection,
+            stalls: Arc::clone(self),
+            collection: Arc::clone(collection),
         }
     }
 
@@ -37,21 +64,32 @@ impl Stalls {
         self.lock().contains_key(collection)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// What to take a permit of before a try; `None` for a collection that is not stalled.
+    pub(crate) fn turn(&self, collection: &str) -> Option<Arc<Semaphore>> {
+        let stalls = self.lock();
+        stalls.get(collection).map(|stall| Arc::clone(&stall.turn))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Stall>> {
+        self.stalls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Stalled<'_> {
+impl Drop for Stalled {
     fn drop(&mut self) {
-        let mut counts = self.stalls.lock();
-        match counts.get_mut(&self.collection) {
-            Some(count) if *count > 1 => *count -= 1,
+        let mut stalls = self.stalls.lock();
+        match stalls.get_mut(&self.collection) {
+            Some(stall) if stall.merges > 1 => stall.merges -= 1,
             Some(_) | None => {
-                counts.remove(&self.collection);
+                stalls.remove(&self.collection);
             }
         }
-        drop(counts);
+        self.stalls.count.set(stalls.len() as i64);
+        drop(stalls);
         self.stalls.changed.notify_one();
     }
 }
@@ -62,13 +100,18 @@ mod tests {
 
     #[test]
     fn a_collection_is_stalled_as_long_as_one_of_its_merges_is() {
-        let stalls = Stalls::default();
-        let first = stalls.begin("films");
-        let second = stalls.begin("films");
+        let count = IntGauge::new("stalled", "Stalled.").expect("a good name");
+        let stalls = Arc::new(Stalls::new(count.clone()));
+        let films: Arc<str> = "films".into();
+        let first = stalls.begin(&films);
+        let second = stalls.begin(&films);
         assert!(stalls.contains("films") && !stalls.contains("books"));
+        assert!(stalls.turn("films").is_some() && stalls.turn("books").is_none());
+        assert_eq!(count.get(), 1);
         drop(first);
         assert!(stalls.contains("films"));
         drop(second);
-        assert!(!stalls.contains("films"));
+        assert!(!stalls.contains("films") && stalls.is_empty());
+        assert_eq!(count.get(), 0);
     }
 }

@@ -7,6 +7,7 @@ mod merging;
 mod order;
 mod poison;
 mod rig;
+mod stuck;
 
 use alioth_cluster::{Applied, Rejection, UpsertError};
 use qdrant_client::qdrant::UpsertPoints;

@@ -36,6 +36,10 @@ impl Metrics {
                 "From acceptance to applied, by message.",
                 (0.004, 11),
             )?,
+            look_aheads: on.counter(
+                "look_aheads_total",
+                "Times more was taken than the prefetch, to reach what is behind stalled collections.",
+            )?,
             merge_messages: on.sizes(
                 "merge_messages",
                 "Messages merged into one upsert.",
@@ -58,6 +62,10 @@ impl Metrics {
             retries: on.counter(
                 "retries_total",
                 "Upserts tried again after a transient failure.",
+            )?,
+            stalled_collections: on.gauge(
+                "stalled_collections",
+                "Collections whose upserts are being retried.",
             )?,
             upsert_bytes: on.sizes("upsert_bytes", "Bytes of an upsert.", (1024.0, 8))?,
             upsert_duration: on.upsert_duration()?,

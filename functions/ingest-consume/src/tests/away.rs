@@ -57,9 +57,10 @@ async fn an_outage_of_ten_minutes_loses_nothing_and_makes_few_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_qdrant_is_away_no_more_is_taken_than_the_prefetch() {
+async fn without_looking_ahead_no_more_is_taken_than_the_prefetch() {
     let mut rig = Rig::new(|_| unavailable());
     rig.config.consume.prefetch = 8;
+    rig.config.consume.look_ahead = 0;
     for id in 0..100 {
         rig.put("films", vec![point(id, 1)]);
     }
@@ -68,6 +69,7 @@ async fn while_qdrant_is_away_no_more_is_taken_than_the_prefetch() {
         rig.metric("alioth_consume_breaker_state", "") == 2.0
     })
     .await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(rig.metric("alioth_consume_held_messages", ""), 8.0);
     rig.qdrant.answer_by(|_| Ok(Applied::Completed));
     rig.wait_dry().await;

@@ -8,6 +8,7 @@ mod drain;
 mod memory;
 mod outage;
 mod process;
+mod stuck;
 mod traces;
 mod world;
 

@@ -22,6 +22,8 @@ pub(crate) type Script = Box<dyn FnMut(&UpsertPoints) -> Result<Applied, UpsertE
 pub(crate) struct FakeQdrant {
     script: Mutex<Script>,
     pub(crate) takes: Mutex<Duration>,
+    /// Collections whose upserts take longer.
+    pub(crate) takes_longer: Mutex<BTreeMap<String, Duration>>,
     pub(crate) calls: Mutex<Vec<(Instant, UpsertPoints)>>,
     pub(crate) points: Mutex<BTreeMap<(String, u64), i64>>,
 }
@@ -37,7 +39,10 @@ impl Upserts for FakeQdrant {
             });
         };
         lock(&self.calls).push((Instant::now(), upsert.clone()));
-        let takes = *lock(&self.takes);
+        let longer = lock(&self.takes_longer)
+            .get(&upsert.collection_name)
+            .copied();
+        let takes = longer.unwrap_or(*lock(&self.takes));
         tokio::time::sleep(takes).await;
         let answer = (lock(&self.script))(&upsert);
         if answer.is_ok() {
@@ -60,6 +65,7 @@ impl FakeQdrant {
         Self {
             script: Mutex::new(Box::new(script)),
             takes: Mutex::new(Duration::from_millis(10)),
+            takes_longer: Mutex::default(),
             calls: Mutex::default(),
             points: Mutex::default(),
         }
