@@ -70,6 +70,20 @@ pub(crate) fn signal(child: &Child, name: &str) -> io::Result<()> {
     }
 }
 
+/// Whether a stop signal has reached every thread of `child`: the first of them has to be given the processor to
+/// stop the others, which on a busy machine takes a while.
+pub(crate) fn is_stopped(child: &Child) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // After the name, which is in brackets and may hold anything.
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, state)| state.starts_with('T'))
+    })
+}
+
 /// A temporary directory that is removed when dropped, and also when the process ends without dropping it.
 #[derive(Debug)]
 pub(crate) struct BoundDir {

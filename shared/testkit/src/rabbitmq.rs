@@ -128,12 +128,17 @@ impl RabbitMq {
         self.end("TERM").await;
     }
 
-    /// Freezes the node: connections stay open and nothing answers.
+    /// Freezes the node, and waits until it is frozen: connections stay open and nothing answers.
     ///
     /// # Panics
-    /// When the node is not running.
-    pub fn freeze(&self) {
+    /// When the node is not running or does not freeze within a minute.
+    pub async fn freeze(&self) {
         self.signal("STOP");
+        wait_until(STOP_DEADLINE, || async {
+            let beam = lock(&self.beam);
+            beam.as_ref().is_none_or(process::is_stopped)
+        })
+        .await;
     }
 
     /// Ends [`RabbitMq::freeze`].

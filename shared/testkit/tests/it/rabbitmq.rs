@@ -42,7 +42,7 @@ async fn comes_back_on_the_same_port_and_data_after_kill_and_stop() {
 async fn frozen_node_accepts_and_says_nothing_until_thawed() {
     let node = RabbitMq::start_with(Extra::Management).await;
     assert!(node.management_url().is_some());
-    node.freeze();
+    node.freeze().await;
     assert!(!greets(&node).await);
     node.thaw();
     wait_until(SOON, || greets(&node)).await;
