@@ -1,5 +1,8 @@
 //! A TCP proxy that misbehaves on demand: pass, cut, swallow, delay. It never looks into what it carries.
 
+mod budget;
+
+use self::budget::Budget;
 use crate::port::ReservedPort;
 use std::{
     io,
@@ -53,6 +56,7 @@ pub struct FaultProxy {
     upstream: SocketAddr,
     fault: watch::Sender<Fault>,
     accepted: Arc<AtomicU64>,
+    budget: Budget,
     /// Gone while the proxy refuses.
     front: Mutex<Option<Front>>,
 }
@@ -75,6 +79,7 @@ impl FaultProxy {
             upstream,
             fault: watch::Sender::new(Fault::Pass),
             accepted: Arc::default(),
+            budget: Budget::default(),
             front: Mutex::new(None),
         };
         proxy.set(Fault::Pass).await;
@@ -122,6 +127,17 @@ impl FaultProxy {
         self.set(before).await;
     }
 
+    /// Closes, once, the connection that carries the next octet after this many, whoever says it; nothing happens to
+    /// the others, nor to those after it.
+    pub fn cut_once_after(&self, octets: u64) {
+        self.budget.set(octets);
+    }
+
+    /// Whether [`FaultProxy::cut_once_after`] has happened.
+    pub fn has_cut(&self) -> bool {
+        self.budget.is_gone()
+    }
+
     async fn open(&self) -> Front {
         let listener = match TcpListener::bind(self.port.address()).await {
             Ok(listener) => listener,
@@ -133,6 +149,7 @@ impl FaultProxy {
             self.upstream,
             self.fault.subscribe(),
             Arc::clone(&self.accepted),
+            self.budget.clone(),
             stop.clone(),
         );
         Front {
@@ -163,6 +180,7 @@ async fn serve(
     upstream: SocketAddr,
     fault: watch::Receiver<Fault>,
     accepted: Arc<AtomicU64>,
+    budget: Budget,
     stop: CancellationToken,
 ) {
     // Dropping the set ends every connection.
@@ -174,14 +192,19 @@ async fn serve(
             };
             accepted.fetch_add(1, Ordering::SeqCst);
             while connections.try_join_next().is_some() {}
-            connections.spawn(carry(client, upstream, fault.clone()));
+            connections.spawn(carry(client, upstream, fault.clone(), budget.clone()));
         }
     };
     stop.run_until_cancelled(accepting).await;
     connections.shutdown().await;
 }
 
-async fn carry(client: TcpStream, upstream: SocketAddr, fault: watch::Receiver<Fault>) {
+async fn carry(
+    client: TcpStream,
+    upstream: SocketAddr,
+    fault: watch::Receiver<Fault>,
+    budget: Budget,
+) {
     let server = match TcpStream::connect(upstream).await {
         Ok(server) => server,
         Err(_) => return swallow(client, fault).await,
@@ -190,8 +213,9 @@ async fn carry(client: TcpStream, upstream: SocketAddr, fault: watch::Receiver<F
     let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let up = pump(from_client, to_server, Direction::ToServer, fault.clone());
-    let down = pump(from_server, to_client, Direction::ToClient, fault);
+    let faults = (fault.clone(), budget.clone());
+    let up = pump(from_client, to_server, Direction::ToServer, faults);
+    let down = pump(from_server, to_client, Direction::ToClient, (fault, budget));
     tokio::select! {
         // Either end of the connection ends the other: good enough for protocols that do not half-close.
         _ = up => {}
@@ -214,7 +238,7 @@ async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     direction: Direction,
-    mut fault: watch::Receiver<Fault>,
+    (mut fault, budget): (watch::Receiver<Fault>, Budget),
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     let mut lost = false;
@@ -239,6 +263,7 @@ async fn pump(
             (true, Ok(0) | Err(_)) => return hold_until_change(fault).await,
             (true, Ok(_)) => lost = true,
             (false, Ok(0)) => return Ok(()),
+            (false, Ok(length)) if budget.is_spent_by(length) => return Ok(()),
             (false, Ok(length)) => {
                 if let Fault::Delay(delay) = now {
                     tokio::time::sleep(delay).await;

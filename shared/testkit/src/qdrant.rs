@@ -11,7 +11,7 @@ use alioth_embedded::{EmbeddedNode, NodeConfig};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command},
     sync::atomic::{AtomicU64, Ordering},
     thread::JoinHandle,
     time::Duration,
@@ -25,6 +25,12 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Every test that ends with a client still connected waits this long: its runtime is blocked in
 /// the drop, so its connections cannot close.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What a real server says goes into this file of its directory.
+pub(crate) const SERVER_LOG: &str = "qdrant.log";
+
+/// Where a real server keeps snapshots, below its directory.
+pub(crate) const SERVER_SNAPSHOTS: &str = "snapshots";
 
 /// The keys a Qdrant asks for.
 #[derive(Debug, Clone, Default)]
@@ -169,34 +175,61 @@ impl Qdrant {
     }
 
     fn spawn(&self, binary: &Path) -> Child {
-        let storage = self.directory.path().join("storage");
-        let snapshots = self.directory.path().join("snapshots");
-        let started = spawn_bound(binary, |command| {
+        spawn_server(
+            binary,
+            self.directory.path(),
+            &self.rest,
+            &self.grpc,
+            |command| {
+                let keys = [
+                    ("QDRANT__SERVICE__API_KEY", &self.keys.full),
+                    ("QDRANT__SERVICE__READ_ONLY_API_KEY", &self.keys.read_only),
+                ];
+                for (name, key) in keys {
+                    if let Some(key) = key {
+                        command.env(name, key);
+                    }
+                }
+            },
+        )
+    }
+}
+
+/// Starts a real server on these ports, its data and its output below `directory`.
+pub(crate) fn spawn_server(
+    binary: &Path,
+    directory: &Path,
+    rest: &ReservedPort,
+    grpc: &ReservedPort,
+    more: impl FnOnce(&mut Command),
+) -> Child {
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(directory.join(SERVER_LOG));
+    let started = log.and_then(|log| {
+        let errors = log.try_clone()?;
+        spawn_bound(binary, |command| {
             command
-                .current_dir(self.directory.path())
+                .current_dir(directory)
                 .env("QDRANT__SERVICE__HOST", "127.0.0.1")
-                .env("QDRANT__SERVICE__HTTP_PORT", self.rest.number().to_string())
-                .env("QDRANT__SERVICE__GRPC_PORT", self.grpc.number().to_string())
-                .env("QDRANT__STORAGE__STORAGE_PATH", storage)
-                .env("QDRANT__STORAGE__SNAPSHOTS_PATH", snapshots)
+                .env("QDRANT__SERVICE__HTTP_PORT", rest.number().to_string())
+                .env("QDRANT__SERVICE__GRPC_PORT", grpc.number().to_string())
+                .env("QDRANT__STORAGE__STORAGE_PATH", directory.join("storage"))
+                .env(
+                    "QDRANT__STORAGE__SNAPSHOTS_PATH",
+                    directory.join(SERVER_SNAPSHOTS),
+                )
                 .env("QDRANT__TELEMETRY_DISABLED", "true")
                 .env("QDRANT__LOG_LEVEL", "WARN")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let keys = [
-                ("QDRANT__SERVICE__API_KEY", &self.keys.full),
-                ("QDRANT__SERVICE__READ_ONLY_API_KEY", &self.keys.read_only),
-            ];
-            for (name, key) in keys {
-                if let Some(key) = key {
-                    command.env(name, key);
-                }
-            }
-        });
-        match started {
-            Ok(child) => child,
-            Err(error) => panic!("cannot start QDRANT_BIN: {error}"),
-        }
+                .stdout(log)
+                .stderr(errors);
+            more(command);
+        })
+    });
+    match started {
+        Ok(child) => child,
+        Err(error) => panic!("cannot start QDRANT_BIN: {error}"),
     }
 }
 

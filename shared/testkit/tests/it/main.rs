@@ -2,3 +2,4 @@
 
 mod proxy;
 mod rabbitmq;
+mod s3;

@@ -137,3 +137,23 @@ async fn cutting_connections_lets_new_ones_in() {
     say(&mut client, b"new").await;
     hear(&mut served, b"new").await;
 }
+
+#[tokio::test]
+async fn cutting_once_closes_the_connection_that_carries_too_much_and_no_other() {
+    let server = server().await;
+    let proxy = FaultProxy::start(server.local_addr().expect("bound")).await;
+    let (mut client, mut served) = pair(&proxy, &server).await;
+    let (mut other, mut other_served) = pair(&proxy, &server).await;
+    proxy.cut_once_after(8);
+    say(&mut client, b"ping").await;
+    hear(&mut served, b"ping").await;
+    say(&mut served, b"pong").await;
+    hear(&mut client, b"pong").await;
+    assert!(!proxy.has_cut());
+    say(&mut client, b"x").await;
+    hears_the_end(&mut served).await;
+    hears_the_end(&mut client).await;
+    assert!(proxy.has_cut());
+    say(&mut other, b"a long word, and no budget").await;
+    hear(&mut other_served, b"a long word, and no budget").await;
+}
