@@ -7,6 +7,7 @@ mod decode;
 mod metrics;
 mod nodes;
 mod raw;
+pub mod rest;
 mod schema;
 mod schema_cache;
 

@@ -3,6 +3,8 @@
 
 mod faults;
 mod qdrant;
+mod rest;
+mod rest_faults;
 mod schemas;
 mod statuses;
 
