@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod qdrant;
+mod start;
 
 pub use qdrant::{EmbeddedNode, NodeConfig, NodeError, NodeHandle};

@@ -94,11 +94,19 @@ pub(crate) async fn require_key(
     next.run(request).await
 }
 
-/// Reads come as GET and POST; of the POSTs only this one writes.
+/// Reads come as GET and POST. The points of a whole shard are for who may write, as in Qdrant.
 fn writes(method: &Method, path: &str) -> bool {
+    const READING_POSTS: [&str; 5] = [
+        "/points",
+        "/points/scroll",
+        "/points/count",
+        "/points/query",
+        "/points/query/batch",
+    ];
     match *method {
-        Method::GET | Method::HEAD | Method::OPTIONS => false,
-        Method::POST => path.ends_with("/points/delete"),
+        Method::GET => path.contains("/shards/") && path.ends_with("/snapshot"),
+        Method::HEAD | Method::OPTIONS => false,
+        Method::POST => !READING_POSTS.iter().any(|read| path.ends_with(read)),
         _ => true,
     }
 }

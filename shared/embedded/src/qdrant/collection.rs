@@ -1,11 +1,11 @@
 //! One collection: a qdrant-edge shard, the log in front of it and the rules of its points.
 //!
 //! Every call here blocks; callers are on threads that may. Locks are taken in the order
-//! maintenance, log, shard.
+//! restoring, maintenance, log, shard.
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,19 +19,21 @@ use qdrant_edge::{
 };
 use tokio::sync::Notify;
 
-use self::log::UpdateLog;
+use self::{
+    layout::{CONFIG_FILE, DataPaths, Descriptor, OpenError},
+    log::UpdateLog,
+};
 use super::error::RequestError;
 
+mod archive;
 pub(crate) mod config;
+mod layout;
 mod log;
 pub(crate) mod maintenance;
 pub(crate) mod schema;
+pub(crate) mod snapshot;
 
 pub(crate) use self::{config::CollectionConfig, schema::Schema};
-
-const CONFIG_FILE: &str = "collection.json";
-const LOG_FILE: &str = "updates.log";
-const SHARD_DIRECTORY: &str = "shard";
 
 /// An open collection.
 pub(crate) struct Collection {
@@ -43,21 +45,16 @@ pub(crate) struct Collection {
     shard: RwLock<Option<EdgeShard>>,
     /// Held from the append to the end of the update, so that log and shard agree on the order.
     log: Mutex<UpdateLog>,
-    /// Held by whatever may not meet an optimisation: flush and reload.
+    /// Held by whatever may not meet an optimisation: flush, reload and the copy of a snapshot.
     maintenance: Mutex<()>,
+    /// Held over a restore: a second one waits, and what is new in the directory is the first's.
+    restoring: Mutex<()>,
     /// Woken by the first update after a flush, and by the one that fills the log.
     dirty: Notify,
     full: Notify,
     optimizing: AtomicBool,
     deleted: AtomicBool,
     operations: AtomicU64,
-}
-
-/// What is kept of a collection beside its points.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Descriptor {
-    name: String,
-    config: CollectionConfig,
 }
 
 /// Points to insert, and on what terms.
@@ -81,8 +78,6 @@ pub(crate) struct CollectionState {
 
 const EMPTY_UPDATE: RequestError = RequestError::BadRequest("Empty update request");
 
-type OpenError = Box<dyn std::error::Error + Send + Sync>;
-
 impl Collection {
     /// Creates a collection in an empty directory. It exists once this returns, not before.
     pub(super) fn create(
@@ -90,16 +85,16 @@ impl Collection {
         name: String,
         config: CollectionConfig,
     ) -> Result<Self, OpenError> {
-        let shard_directory = directory.join(SHARD_DIRECTORY);
-        std::fs::create_dir_all(&shard_directory)?;
-        let shard = EdgeShard::new(&shard_directory, config.edge())?;
-        let log = UpdateLog::open(&directory.join(LOG_FILE), |_| ())?;
-        let descriptor = Descriptor { name, config };
-        write_whole(
-            &directory,
-            CONFIG_FILE,
-            &serde_json::to_vec_pretty(&descriptor)?,
-        )?;
+        let paths = DataPaths::of(&directory, None);
+        std::fs::create_dir_all(&paths.shard)?;
+        let shard = EdgeShard::new(&paths.shard, config.edge())?;
+        let log = UpdateLog::open(&paths.log, |_| ())?;
+        let descriptor = Descriptor {
+            name,
+            config,
+            generation: None,
+        };
+        descriptor.write(&directory)?;
         Ok(Self::new(directory, descriptor, shard, log))
     }
 
@@ -111,11 +106,12 @@ impl Collection {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let shard_directory = directory.join(SHARD_DIRECTORY);
-        maintenance::trim_shard_log(&shard_directory)?;
-        let shard = EdgeShard::load(&shard_directory, Some(descriptor.config.edge()))?;
+        let paths = DataPaths::of(&directory, descriptor.generation);
+        paths.clear_leftovers(&directory)?;
+        maintenance::trim_shard_log(&paths.shard)?;
+        let shard = EdgeShard::load(&paths.shard, Some(descriptor.config.edge()))?;
         let mut replayed = 0_u64;
-        let mut log = UpdateLog::open(&directory.join(LOG_FILE), |update| {
+        let mut log = UpdateLog::open(&paths.log, |update| {
             replayed += 1;
             if let Err(error) = shard.update(update) {
                 tracing::warn!(collection = descriptor.name, %error, "replayed update failed");
@@ -134,7 +130,7 @@ impl Collection {
     }
 
     fn new(directory: PathBuf, descriptor: Descriptor, shard: EdgeShard, log: UpdateLog) -> Self {
-        let Descriptor { name, config } = descriptor;
+        let Descriptor { name, config, .. } = descriptor;
         Self {
             name,
             schema: Schema::of(&config),
@@ -143,6 +139,7 @@ impl Collection {
             shard: RwLock::new(Some(shard)),
             log: Mutex::new(log),
             maintenance: Mutex::new(()),
+            restoring: Mutex::new(()),
             dirty: Notify::new(),
             full: Notify::new(),
             optimizing: AtomicBool::new(false),
@@ -319,13 +316,4 @@ impl Collection {
 /// A lock outlives a panic in qdrant-edge: the next caller finds what the log says.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Writes a file so that it is there whole or not at all.
-fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = directory.join(format!("{name}.new"));
-    std::fs::write(&unfinished, bytes)?;
-    std::fs::File::open(&unfinished)?.sync_all()?;
-    std::fs::rename(&unfinished, directory.join(name))?;
-    std::fs::File::open(directory)?.sync_all()
 }

@@ -80,6 +80,14 @@ pub(crate) enum RequestError {
     CollectionMissing(String),
     #[error("Not found: {0}")]
     PointMissing(String),
+    #[error("Not found: Alias {0} does not exists!")]
+    AliasMissing(String),
+    #[error("Not found: shard {0} not found")]
+    ShardMissing(u32),
+    #[error("Not found: Snapshot {0} not found")]
+    SnapshotMissing(String),
+    #[error("Checksum mismatch: expected {expected}, actual {actual}")]
+    ChecksumMismatch { expected: String, actual: String },
     #[error("Forbidden: {0}")]
     Forbidden(&'static str),
     #[error("{0} is not supported by the embedded node")]
@@ -109,12 +117,17 @@ impl RequestError {
     /// The status of a REST answer.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
-            Self::WrongInput(_) | Self::BadRequest(_) | Self::Malformed(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::WrongInput(_)
+            | Self::BadRequest(_)
+            | Self::Malformed(_)
+            | Self::ChecksumMismatch { .. } => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::CollectionExists(_) => StatusCode::CONFLICT,
-            Self::CollectionMissing(_) | Self::PointMissing(_) => StatusCode::NOT_FOUND,
+            Self::CollectionMissing(_)
+            | Self::PointMissing(_)
+            | Self::AliasMissing(_)
+            | Self::ShardMissing(_)
+            | Self::SnapshotMissing(_) => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -123,11 +136,17 @@ impl RequestError {
 
     fn grpc_code(&self) -> Code {
         match self {
-            Self::WrongInput(_) | Self::BadRequest(_) | Self::Malformed(_) | Self::Invalid(_) => {
-                Code::InvalidArgument
-            }
+            Self::WrongInput(_)
+            | Self::BadRequest(_)
+            | Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::ChecksumMismatch { .. } => Code::InvalidArgument,
             Self::CollectionExists(_) => Code::AlreadyExists,
-            Self::CollectionMissing(_) | Self::PointMissing(_) => Code::NotFound,
+            Self::CollectionMissing(_)
+            | Self::PointMissing(_)
+            | Self::AliasMissing(_)
+            | Self::ShardMissing(_)
+            | Self::SnapshotMissing(_) => Code::NotFound,
             Self::Forbidden(_) => Code::PermissionDenied,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::Internal(_) => Code::Internal,

@@ -24,6 +24,7 @@ use super::{
     error::{NodeError, RequestError},
 };
 
+mod aliases;
 mod answer;
 mod collections;
 mod config;
@@ -63,9 +64,11 @@ pub(super) async fn serve(
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(usize::MAX);
-    let collections = CollectionsServer::new(collections::CollectionsService { node })
-        .max_decoding_message_size(usize::MAX);
-    let snapshots = SnapshotsServer::new(snapshots::SnapshotsService);
+    let collections = collections::CollectionsService {
+        node: Arc::clone(&node),
+    };
+    let collections = CollectionsServer::new(collections).max_decoding_message_size(usize::MAX);
+    let snapshots = SnapshotsServer::new(snapshots::SnapshotsService { node });
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .add_service(QdrantServer::new(HealthService))

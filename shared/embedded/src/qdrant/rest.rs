@@ -17,13 +17,18 @@ use super::{
     error::NodeError,
 };
 
+mod aliases;
 pub(crate) mod answer;
 mod body;
 mod collections;
 mod points;
 mod service;
+mod snapshots;
+mod stream;
+mod upload;
 
-/// A Qdrant server's own limit.
+/// A Qdrant server's own limit. That of an uploaded snapshot is the disk's: it is never held in
+/// memory.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves until the token is cancelled and the last request answered.
@@ -48,6 +53,13 @@ pub(super) async fn serve(
 fn router(node: Arc<Node>, keys: Keys) -> Router {
     let guarded = Router::new()
         .route("/cluster", get(service::cluster))
+        .merge(snapshot_routes())
+        .route("/aliases", get(aliases::list))
+        .route("/collections/aliases", post(aliases::change))
+        .route(
+            "/collections/{collection}/aliases",
+            get(aliases::list_of_collection),
+        )
         .route("/collections", get(collections::list))
         .route(
             "/collections/{collection}",
@@ -102,4 +114,40 @@ fn router(node: Arc<Node>, keys: Keys) -> Router {
         .route("/livez", get(service::alive))
         .route("/readyz", get(service::ready));
     guarded.merge(open).with_state(node)
+}
+
+fn snapshot_routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route(
+            "/snapshots",
+            get(snapshots::list_full).post(snapshots::create_full),
+        )
+        .route(
+            "/snapshots/{snapshot}",
+            get(snapshots::get_full).delete(snapshots::delete_full),
+        )
+        .route(
+            "/collections/{collection}/snapshots",
+            get(snapshots::list).post(snapshots::create),
+        )
+        .route(
+            "/collections/{collection}/snapshots/{snapshot}",
+            get(snapshots::get).delete(snapshots::delete),
+        )
+        .route(
+            "/collections/{collection}/snapshots/recover",
+            put(upload::recover),
+        )
+        .route(
+            "/collections/{collection}/snapshots/upload",
+            post(upload::collection),
+        )
+        .route(
+            "/collections/{collection}/shards/{shard}/snapshot",
+            get(snapshots::stream_shard),
+        )
+        .route(
+            "/collections/{collection}/shards/{shard}/snapshots/upload",
+            post(upload::shard),
+        )
 }

@@ -3,20 +3,20 @@
 use std::{
     fs::File,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    task::{JoinError, JoinHandle, JoinSet},
-};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Node, access::Keys, collections::Collections, error::NodeError, grpc, rest};
+use super::{
+    Node, access::Keys, collections::Collections, error::NodeError, grpc, rest,
+    snapshots::Snapshots,
+};
+use crate::start::{listen, local_address, lock_directory};
 
-const LOCK_FILE: &str = "lock";
 /// Well short of what supervisors allow a process that was told to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -74,6 +74,11 @@ impl EmbeddedNode {
 
         let tracker = TaskTracker::new();
         let storage = CancellationToken::new();
+        let snapshots =
+            Snapshots::open(&config.data_dir).map_err(|source| NodeError::OpenDirectory {
+                path: config.data_dir.clone(),
+                source,
+            })?;
         let collections = {
             let (storage, tracker) = (storage.clone(), tracker.clone());
             let runtime = tokio::runtime::Handle::current();
@@ -86,7 +91,7 @@ impl EmbeddedNode {
                 .await
                 .map_err(panicked)??
         };
-        let node = Arc::new(Node::new(collections));
+        let node = Arc::new(Node::new(collections, snapshots));
         let keys = Keys {
             full: config.api_key,
             read_only: config.read_only_api_key,
@@ -205,32 +210,4 @@ fn flatten(ended: Result<Result<(), NodeError>, JoinError>) -> Result<(), NodeEr
 
 fn panicked(error: JoinError) -> NodeError {
     NodeError::Panicked { source: error }
-}
-
-fn lock_directory(path: &Path) -> Result<File, NodeError> {
-    let unusable = |source| NodeError::OpenDirectory {
-        path: path.to_owned(),
-        source,
-    };
-    std::fs::create_dir_all(path).map_err(unusable)?;
-    let lock = File::create(path.join(LOCK_FILE)).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(std::fs::TryLockError::WouldBlock) => Err(NodeError::LockDirectory {
-            path: path.to_owned(),
-        }),
-        Err(std::fs::TryLockError::Error(source)) => Err(unusable(source)),
-    }
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| NodeError::Listen { address, source })
-}
-
-fn local_address(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, NodeError> {
-    listener
-        .local_addr()
-        .map_err(|source| NodeError::Listen { address, source })
 }

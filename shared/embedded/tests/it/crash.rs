@@ -37,7 +37,10 @@ async fn node_process() -> Outcome {
     let config = NodeConfig::on_loopback(directory.join("node"));
     let node = EmbeddedNode::start(config, CancellationToken::new()).await?;
     let unfinished = directory.join("address.new");
-    std::fs::write(&unfinished, node.grpc_url())?;
+    std::fs::write(
+        &unfinished,
+        format!("{}\n{}", node.grpc_url(), node.rest_url()),
+    )?;
     std::fs::rename(unfinished, directory.join("address"))?;
     node.stopped().await?;
     Ok(())
@@ -48,7 +51,8 @@ async fn every_answered_upsert_survives_kill_9_under_load() -> Outcome {
     let directory = tempfile::tempdir()?;
     let answered = Arc::new(AtomicU64::new(0));
     for round in 1..=4_u64 {
-        let (mut node, client) = start(directory.path()).await?;
+        let node = start(directory.path()).await?;
+        let client = node.client()?;
         if round == 1 {
             create(&client).await?;
         }
@@ -66,7 +70,8 @@ async fn every_answered_upsert_survives_kill_9_under_load() -> Outcome {
         node.kill().await?;
         writer.await?;
     }
-    let (mut node, client) = start(directory.path()).await?;
+    let node = start(directory.path()).await?;
+    let client = node.client()?;
     survivors(&client, &answered).await?;
     node.kill().await?;
     Ok(())
@@ -89,7 +94,8 @@ async fn survivors(client: &qdrant_client::Qdrant, answered: &AtomicU64) -> Outc
 #[tokio::test]
 async fn deletes_replacements_and_indexes_survive_kill_9_in_their_order() -> Outcome {
     let directory = tempfile::tempdir()?;
-    let (mut node, client) = start(directory.path()).await?;
+    let node = start(directory.path()).await?;
+    let client = node.client()?;
     create(&client).await?;
     let upsert = async |ids: std::ops::Range<u64>, turn: u64| {
         let points: Vec<_> = ids
@@ -110,7 +116,8 @@ async fn deletes_replacements_and_indexes_survive_kill_9_in_their_order() -> Out
     node.kill().await?;
 
     for _ in 0..2 {
-        let (mut node, client) = start(directory.path()).await?;
+        let node = start(directory.path()).await?;
+        let client = node.client()?;
         let expected: Vec<_> = (100..150).chain(200..300).collect();
         assert_eq!(all_ids(&client).await?, expected);
         let scroll = ScrollPointsBuilder::new(COLLECTION)
@@ -135,7 +142,8 @@ async fn deletes_replacements_and_indexes_survive_kill_9_in_their_order() -> Out
 #[tokio::test]
 async fn a_torn_end_of_the_log_costs_only_what_was_not_answered() -> Outcome {
     let directory = tempfile::tempdir()?;
-    let (mut node, client) = start(directory.path()).await?;
+    let node = start(directory.path()).await?;
+    let client = node.client()?;
     create(&client).await?;
     let points: Vec<_> = (0..100)
         .map(|id| point(id, numbered(id, 4), json!({})))
@@ -154,7 +162,8 @@ async fn a_torn_end_of_the_log_costs_only_what_was_not_answered() -> Outcome {
         bytes.extend(torn);
         std::fs::write(&log, bytes)?;
     }
-    let (mut node, client) = start(directory.path()).await?;
+    let node = start(directory.path()).await?;
+    let client = node.client()?;
     assert_eq!(count(&client, COLLECTION).await?, 100);
     node.kill().await?;
     Ok(())
@@ -195,12 +204,31 @@ fn number(id: Option<PointId>) -> u64 {
 }
 
 /// A node in a process of its own, which the kernel kills with this one.
-async fn start(directory: &Path) -> anyhow::Result<(Child, qdrant_client::Qdrant)> {
+pub(crate) struct NodeProcess {
+    process: Child,
+    grpc_url: String,
+    pub(crate) rest_url: String,
+}
+
+impl NodeProcess {
+    pub(crate) async fn kill(mut self) -> Outcome {
+        Ok(self.process.kill().await?)
+    }
+
+    fn client(&self) -> anyhow::Result<qdrant_client::Qdrant> {
+        Ok(qdrant_client::Qdrant::from_url(&self.grpc_url)
+            .timeout(Duration::from_secs(60))
+            .skip_compatibility_check()
+            .build()?)
+    }
+}
+
+pub(crate) async fn start(directory: &Path) -> anyhow::Result<NodeProcess> {
     let address = directory.join("address");
     if address.exists() {
         std::fs::remove_file(&address)?;
     }
-    let mut node = Command::new("setpriv")
+    let mut process = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "--"])
         .arg(std::env::current_exe()?)
         .args(["--exact", "crash::node_process"])
@@ -209,21 +237,24 @@ async fn start(directory: &Path) -> anyhow::Result<(Child, qdrant_client::Qdrant
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let url = wait_for(Duration::from_secs(60), || {
-        let url = std::fs::read_to_string(&address).ok();
-        let ended = node.try_wait();
+    let urls = wait_for(Duration::from_secs(60), || {
+        let urls = std::fs::read_to_string(&address).ok();
+        let ended = process.try_wait();
         async move {
             assert!(
                 matches!(ended, Ok(None)),
                 "the node did not start: {ended:?}"
             );
-            url
+            urls
         }
     })
     .await;
-    let client = qdrant_client::Qdrant::from_url(&url)
-        .timeout(Duration::from_secs(60))
-        .skip_compatibility_check()
-        .build()?;
-    Ok((node, client))
+    let Some((grpc_url, rest_url)) = urls.split_once('\n') else {
+        anyhow::bail!("not two addresses: {urls}");
+    };
+    Ok(NodeProcess {
+        process,
+        grpc_url: grpc_url.to_owned(),
+        rest_url: rest_url.to_owned(),
+    })
 }

@@ -207,8 +207,6 @@ async fn what_the_node_lacks_is_unimplemented() -> Outcome {
     let (code, message) = refusal(plain.client.search_points(search).await);
     assert_eq!(code, Code::Unimplemented);
     assert_eq!(message, "Search is not supported by the embedded node");
-    let (code, _) = refusal(plain.client.create_snapshot(&plain.collection).await);
-    assert_eq!(code, Code::Unimplemented);
     Ok(())
 }
 

@@ -269,7 +269,9 @@ impl CreateCollection {
 }
 
 impl CollectionConfig {
-    fn check(&self) -> Result<(), RequestError> {
+    /// # Errors
+    /// Names the field that breaks a rule.
+    pub(crate) fn check(&self) -> Result<(), RequestError> {
         let sparse = self.params.sparse_vectors.iter().flatten();
         for (name, params) in self.params.vectors.iter() {
             check_vector_name(name)?;

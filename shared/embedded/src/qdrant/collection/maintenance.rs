@@ -17,7 +17,7 @@ use qdrant_edge::EdgeShard;
 use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Collection, SHARD_DIRECTORY, lock};
+use super::{Collection, lock};
 
 /// As often as a Qdrant server flushes: what a power failure may take.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
@@ -135,7 +135,13 @@ impl Collection {
 
     /// Under the maintenance lock only, right after a flush.
     fn trim(&self) -> Result<(), MaintenanceError> {
-        let directory = self.directory.join(SHARD_DIRECTORY);
+        let directory = {
+            let shard = self.shard.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(shard) = shard.as_ref() else {
+                return Ok(());
+            };
+            shard.path().to_owned()
+        };
         let closed = closed_shard_logs(&directory).map_err(MaintenanceError::TrimShardLog)?;
         if closed.len() < SHARD_LOG_FILES {
             return Ok(());
@@ -170,12 +176,17 @@ impl Collection {
 /// Deletes the closed files of a shard's own log but the last, whose number says where the
 /// next one begins. Nothing reads them; qdrant-edge 0.7 neither replays nor deletes them.
 pub(super) fn trim_shard_log(shard: &Path) -> io::Result<()> {
+    unread_shard_logs(shard)?
+        .into_iter()
+        .try_for_each(std::fs::remove_file)
+}
+
+/// What [`trim_shard_log`] deletes.
+pub(super) fn unread_shard_logs(shard: &Path) -> io::Result<Vec<PathBuf>> {
     let mut closed = closed_shard_logs(shard)?;
     closed.sort_unstable();
     closed.pop();
-    closed
-        .into_iter()
-        .try_for_each(|(_, path)| std::fs::remove_file(path))
+    Ok(closed.into_iter().map(|(_, path)| path).collect())
 }
 
 fn closed_shard_logs(shard: &Path) -> io::Result<Vec<(u64, PathBuf)>> {

@@ -15,7 +15,7 @@ use qdrant_client::qdrant::{
 };
 use tonic::{Request, Response, async_trait};
 
-use super::{Answer, answer, check_write, config, index, lacking};
+use super::{Answer, aliases, answer, check_write, config, index, lacking};
 use crate::qdrant::{
     Node, PEER_ID,
     collection::{Collection, config::check_collection_name},
@@ -115,20 +115,33 @@ impl Collections for CollectionsService {
 
     async fn update_aliases(
         &self,
-        _: Request<ChangeAliases>,
+        request: Request<ChangeAliases>,
     ) -> Answer<CollectionOperationResponse> {
-        lacking("UpdateAliases")
+        let started = Instant::now();
+        check_write(&request)?;
+        let actions = aliases::actions(request.into_inner())?;
+        let change =
+            move |collections: &crate::qdrant::Collections| collections.change_aliases(actions);
+        Ok(done(self.node.change(change).await?, started))
     }
 
     async fn list_collection_aliases(
         &self,
-        _: Request<ListCollectionAliasesRequest>,
+        request: Request<ListCollectionAliasesRequest>,
     ) -> Answer<ListAliasesResponse> {
-        lacking("ListCollectionAliases")
+        let started = Instant::now();
+        let collection = self
+            .node
+            .collections
+            .get(&request.into_inner().collection_name)?;
+        let mut found = self.node.collections.aliases();
+        found.retain(|(_, of)| of == collection.name());
+        Ok(aliases::listed(found, started))
     }
 
     async fn list_aliases(&self, _: Request<ListAliasesRequest>) -> Answer<ListAliasesResponse> {
-        lacking("ListAliases")
+        let started = Instant::now();
+        Ok(aliases::listed(self.node.collections.aliases(), started))
     }
 
     async fn update_collection_cluster_setup(

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::{
     Json,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use qdrant_edge::{OrderValue, Payload, PointId, Record, ScoredPoint, VectorStructPersisted};
@@ -23,6 +24,13 @@ pub(super) fn answer<T: Serialize>(result: Result<T, RequestError>, started: Ins
         .into_response(),
         Err(failed) => error(&failed, started),
     }
+}
+
+/// What is answered to a change that nobody waits for.
+pub(super) fn accepted(started: Instant) -> Response {
+    let time = started.elapsed().as_secs_f64();
+    let body = Json(json!({"status": "accepted", "time": time}));
+    (StatusCode::ACCEPTED, body).into_response()
 }
 
 /// `{"status": {"error": …}, "time": …}` under the status of its class.

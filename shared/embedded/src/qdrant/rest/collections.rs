@@ -16,7 +16,7 @@ use super::{
     body::{IndexBody, UpdateParameters, parse},
 };
 use crate::qdrant::{
-    Node, PEER_ID,
+    Node, PEER_ID, SHARD_ID,
     collection::{
         Collection,
         config::{CollectionConfig, CreateCollection, check_collection_name},
@@ -93,7 +93,7 @@ pub(super) async fn cluster(State(node): State<Arc<Node>>, Path(name): Path<Stri
         json!({
             "peer_id": PEER_ID,
             "shard_count": 1,
-            "local_shards": [{"shard_id": 0, "points_count": points, "state": "Active"}],
+            "local_shards": [{"shard_id": SHARD_ID, "points_count": points, "state": "Active"}],
             "remote_shards": [],
             "shard_transfers": [],
         })
