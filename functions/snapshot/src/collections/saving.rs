@@ -1,0 +1,263 @@
+//! Every shard of a run, once, from an active replica straight into the bucket. `plan` decides, this acts.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use alioth_cluster::rest::{Replica, RestError, Shard};
+use alioth_job_runner::chain;
+use alioth_snapshot_store::{PutError, SnapshotId, StoreError, Stored, manifest};
+use futures_util::TryStreamExt;
+use tokio::task::JoinSet;
+
+use super::{Run, Subject};
+use crate::{
+    SnapshotConfig,
+    error::SnapshotError,
+    plan::{self, Assignment, Schedule, TaskId, Verdict},
+};
+
+/// Longest pause between two attempts for one shard.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Shards on their way.
+pub(super) struct Saving<'a> {
+    run: &'a Run,
+    config: &'a SnapshotConfig,
+    id: SnapshotId,
+    subjects: BTreeMap<String, Subject>,
+    schedule: Schedule,
+    tasks: JoinSet<Event>,
+}
+
+/// Something a task was spawned for has happened.
+enum Event {
+    Read(Assignment, Result<Stored, ReadError>),
+    LookedAgain(TaskId, Result<Vec<Shard>, RestError>),
+    Counted(String, Result<(u64, Vec<Shard>), RestError>),
+}
+
+/// Which side of a stream failed.
+enum ReadError {
+    Qdrant(RestError),
+    Store(StoreError),
+}
+
+impl<'a> Saving<'a> {
+    pub(super) fn new(
+        run: &'a Run,
+        config: &'a SnapshotConfig,
+        id: SnapshotId,
+        subjects: BTreeMap<String, Subject>,
+    ) -> Self {
+        let reachable = run.rest.nodes().iter().map(|node| node.peer);
+        let mut schedule = Schedule::new(reachable, config.concurrency, config.attempts);
+        for (name, subject) in &subjects {
+            for shard in &subject.shards {
+                schedule.add(name, shard);
+            }
+        }
+        Self {
+            run,
+            config,
+            id,
+            subjects,
+            schedule,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Reads every shard and counts every collection again.
+    pub(super) async fn finish(&mut self) -> Result<(), SnapshotError> {
+        loop {
+            self.start_what_can_be()?;
+            match self.tasks.join_next().await {
+                None => return Ok(()),
+                Some(event) => self.take(event?)?,
+            }
+        }
+    }
+
+    fn start_what_can_be(&mut self) -> Result<(), SnapshotError> {
+        while let Some(task) = self.schedule.unreachable() {
+            let reason = self.schedule.unreachable_reason(task);
+            self.failed(task, reason)?;
+        }
+        while let Some(assignment) = self.schedule.next() {
+            let (run, id) = (self.run.clone(), self.id.clone());
+            self.tasks.spawn(read(run, id, assignment));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), SnapshotError> {
+        match event {
+            Event::Read(assignment, Ok(stored)) => {
+                self.stored(&assignment, stored);
+                Ok(())
+            }
+            Event::Read(_, Err(ReadError::Store(error))) => Err(error.into()),
+            // No other node would take the key.
+            Event::Read(_, Err(ReadError::Qdrant(error))) if error.is_denied() => Err(error.into()),
+            Event::Read(assignment, Err(ReadError::Qdrant(error))) => {
+                self.failed(assignment.task, chain(&error))
+            }
+            Event::LookedAgain(task, looked) => self.looked_again(task, looked),
+            Event::Counted(name, counted) => {
+                let (points, shards) = counted?;
+                self.counted(name, points, &shards)
+            }
+        }
+    }
+
+    fn stored(&mut self, assignment: &Assignment, stored: Stored) {
+        let Assignment {
+            task,
+            collection,
+            shard,
+            peer,
+        } = assignment;
+        tracing::info!(
+            collection,
+            shard,
+            peer,
+            bytes = stored.bytes,
+            "shard stored"
+        );
+        self.run.metrics.shard_stored();
+        self.schedule.done(*task);
+        let host = self.run.rest.node(*peer).map(|node| node.host.clone());
+        let Some(subject) = self.subjects.get_mut(collection) else {
+            return;
+        };
+        let of_key = subject.shards.iter().find(|known| known.id == *shard);
+        let entry = manifest::Shard {
+            shard: *shard,
+            shard_key: of_key.and_then(|known| known.key.clone()),
+            key: self.run.store.shard_key(&self.id, collection, *shard),
+            bytes: stored.bytes,
+            sha256: stored.sha256,
+            source_peer: *peer,
+            source_host: host.unwrap_or_default(),
+        };
+        subject.stored.insert(*shard, entry);
+        if self.schedule.is_complete(collection) {
+            self.tasks
+                .spawn(count(self.run.clone(), collection.clone()));
+        }
+    }
+
+    fn failed(&mut self, task: TaskId, reason: String) -> Result<(), SnapshotError> {
+        let (collection, shard) = self.schedule.shard(task);
+        let collection = collection.to_owned();
+        tracing::warn!(collection, shard, reason, "shard not read");
+        self.run.metrics.attempt_failed();
+        match self.schedule.failed(task, reason) {
+            Verdict::LookAgain { failures } => {
+                let pause = pause(self.config.retry_pause.0, failures);
+                let run = self.run.clone();
+                self.tasks.spawn(look_again(run, task, collection, pause));
+                Ok(())
+            }
+            Verdict::GiveUp => Err(self.incomplete()),
+        }
+    }
+
+    fn looked_again(
+        &mut self,
+        task: TaskId,
+        looked: Result<Vec<Shard>, RestError>,
+    ) -> Result<(), SnapshotError> {
+        let (collection, shard) = self.schedule.shard(task);
+        match looked {
+            Ok(shards) if plan::is_resharding(&shards) => Err(SnapshotError::Resharding {
+                collection: collection.to_owned(),
+            }),
+            Ok(shards) => {
+                let now = shards.into_iter().find(|known| known.id == shard);
+                let replicas: Vec<Replica> = now.map_or_else(Vec::new, |shard| shard.replicas);
+                self.schedule.looked_again(task, Some(replicas));
+                Ok(())
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(collection, shard, error = chain(&error), "shard not found");
+                self.schedule.looked_again(task, None);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn counted(
+        &mut self,
+        name: String,
+        points: u64,
+        shards: &[Shard],
+    ) -> Result<(), SnapshotError> {
+        let Some(subject) = self.subjects.get_mut(&name) else {
+            return Ok(());
+        };
+        if plan::is_resharding(shards) || !plan::same_shards(&subject.shards, shards) {
+            return Err(SnapshotError::Resharding { collection: name });
+        }
+        subject.points_after = Some(points);
+        Ok(())
+    }
+
+    fn incomplete(&self) -> SnapshotError {
+        let mut missing = self.schedule.missing();
+        missing.sort_by_key(|missing| missing.reason.is_none());
+        SnapshotError::Incomplete {
+            shards: self.schedule.len(),
+            missing,
+        }
+    }
+
+    /// Ends what is still under way, and its uploads with it; what was stored, and how often an attempt failed.
+    pub(super) async fn end(mut self) -> (BTreeMap<String, Subject>, u64) {
+        self.tasks.shutdown().await;
+        (self.subjects, self.schedule.failures())
+    }
+}
+
+async fn read(run: Run, id: SnapshotId, assignment: Assignment) -> Event {
+    let Assignment {
+        collection,
+        shard,
+        peer,
+        ..
+    } = &assignment;
+    let key = run.store.shard_key(&id, collection, *shard);
+    let stream = run.rest.stream_shard(*peer, collection, *shard).await;
+    let outcome = match stream {
+        Err(error) => Err(ReadError::Qdrant(error)),
+        Ok(stream) => {
+            let counter = run.metrics.clone();
+            let stream = stream.inspect_ok(move |piece| counter.bytes_read(piece.len()));
+            let stored = run.store.put_stream(&key, stream).await;
+            stored.map_err(|error| match error {
+                PutError::Source { source, .. } => ReadError::Qdrant(source),
+                PutError::Store(error) => ReadError::Store(error),
+            })
+        }
+    };
+    Event::Read(assignment, outcome)
+}
+
+async fn look_again(run: Run, task: TaskId, collection: String, pause: Duration) -> Event {
+    tokio::time::sleep(pause).await;
+    Event::LookedAgain(task, run.rest.shards(&collection).await)
+}
+
+async fn count(run: Run, collection: String) -> Event {
+    let counted = async {
+        let points = run.rest.count(&collection).await?;
+        Ok((points, run.rest.shards(&collection).await?))
+    };
+    let counted = counted.await;
+    Event::Counted(collection, counted)
+}
+
+/// Doubles with every failure.
+fn pause(first: Duration, failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+    first.saturating_mul(factor).min(LONGEST_PAUSE)
+}

@@ -1,0 +1,68 @@
+//! Retention after a successful run: what the policy does not keep goes, and so does what others left unfinished.
+
+use std::time::Duration;
+
+use alioth_job_runner::chain;
+use alioth_snapshot_store::{SnapshotId, SnapshotStore, StoreError, retention};
+use jiff::Timestamp;
+
+use crate::{
+    RetentionConfig,
+    outcome::{Pruned, Removed},
+};
+
+/// No upload takes a day: one shard at 100 MB/s would be 8 TB.
+const UNFINISHED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Applies the policy. What fails is told in the result and not by an error: snapshots are complete without it.
+pub async fn prune(store: &SnapshotStore, config: RetentionConfig) -> Pruned {
+    prune_but(store, config, None).await
+}
+
+/// The same after a run, whose own snapshot stays: of two that began within one second no rule can tell which is newer.
+pub(crate) async fn prune_but(
+    store: &SnapshotStore,
+    config: RetentionConfig,
+    made: Option<&SnapshotId>,
+) -> Pruned {
+    let mut pruned = Pruned {
+        dry_run: config.dry_run,
+        ..Pruned::default()
+    };
+    if let Err(error) = apply(store, config, made, &mut pruned).await {
+        let error = chain(&error);
+        tracing::error!(error, "retention not applied");
+        pruned.error = Some(error);
+    }
+    pruned
+}
+
+async fn apply(
+    store: &SnapshotStore,
+    config: RetentionConfig,
+    made: Option<&SnapshotId>,
+    pruned: &mut Pruned,
+) -> Result<(), StoreError> {
+    let listed = store.list().await?;
+    let plan = retention::plan(&listed, &config.policy(), Timestamp::now());
+    pruned.kept = plan.keep.len() as u64;
+    for (id, reason) in plan.remove {
+        if made == Some(&id) {
+            pruned.kept += 1;
+            continue;
+        }
+        let removed = Removed::of(id, reason);
+        let (snapshot, reason) = (&removed.snapshot, removed.reason);
+        if config.dry_run {
+            tracing::info!(%snapshot, reason, "snapshot would be removed");
+        } else {
+            store.remove(snapshot).await?;
+            tracing::info!(%snapshot, reason, "snapshot removed");
+        }
+        pruned.removed.push(removed);
+    }
+    if !config.dry_run {
+        pruned.aborted_uploads = store.abort_leftovers(UNFINISHED_FOR).await?;
+    }
+    Ok(())
+}
