@@ -1,0 +1,194 @@
+//! Collections from one of our snapshots: verified, made, filled, counted, and then named.
+
+use std::collections::BTreeSet;
+
+use alioth_cluster::rest::{QdrantRest, RestError};
+use alioth_job_runner::{Progress, Recorder, Report};
+use alioth_jobs::RestoreRequest;
+use alioth_snapshot_store::{Depth, Manifest, SnapshotStore};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::{
+    config::RestoreConfig,
+    error::RestoreError,
+    plan::{self, Fate, Planned, Standing},
+    progress::Noted,
+    settle::{self, Expected},
+    shard_keys,
+    upload::{Uploader, assign},
+};
+
+/// What a restore works with.
+pub(crate) struct Restorer<'a> {
+    pub(crate) config: &'a RestoreConfig,
+    pub(crate) rest: &'a QdrantRest,
+    pub(crate) store: &'a SnapshotStore,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) progress: &'a Progress,
+    /// Held by whoever must not be broken off: a request to delete or create that nobody waits for any more may
+    /// reach the cluster late, after the next run's.
+    pub(crate) unbroken: &'a Mutex<()>,
+}
+
+/// What became of one collection.
+struct Restored {
+    points: u64,
+    bytes: u64,
+    shards: u64,
+    retries: u64,
+}
+
+impl Restorer<'_> {
+    /// Restores what was asked for, in the manifest's order, and switches all aliases at the end.
+    ///
+    /// # Errors
+    /// `Refused` and `Damaged` before anything is touched; else whatever failed. What was restored until then stays,
+    /// under its name and without its aliases.
+    pub(crate) async fn collections(
+        &self,
+        manifest: &Manifest,
+        request: &RestoreRequest,
+        mut noted: Noted,
+    ) -> Result<Report, RestoreError> {
+        let standing = self.standing().await?;
+        let planned = plan::plan(manifest, request, &standing, &noted)?;
+        tracing::info!(snapshot = %manifest.id, collections = planned.len(), "restore is possible");
+        self.verify(&planned).await?;
+
+        noted.snapshot = Some(manifest.id.as_str().to_owned());
+        noted.begun.extend(planned.iter().map(|p| p.target.clone()));
+        noted
+            .kept_aliases
+            .extend(plan::endangered_aliases(&planned, &standing));
+        noted.write(self.recorder).await?;
+
+        let mut report = Report::default();
+        let mut told = Vec::new();
+        for collection in &planned {
+            let restored = self.collection(collection).await?;
+            noted.restored.insert(collection.target.clone());
+            noted.write(self.recorder).await?;
+            told.push(json!({
+                "collection": collection.saved.name, "restored_as": collection.target,
+                "points": restored.points, "bytes": restored.bytes, "shards": restored.shards
+            }));
+            report.bytes += restored.bytes;
+            report.shards += restored.shards;
+            report.retries += restored.retries;
+        }
+        let actions = plan::alias_actions(&planned, &noted);
+        if !actions.is_empty() {
+            let _unbroken = self.unbroken.lock().await;
+            self.rest.update_aliases(&actions).await?;
+        }
+        report.result = result(manifest, told, actions.len());
+        Ok(report)
+    }
+
+    pub(crate) async fn standing(&self) -> Result<Standing, RestError> {
+        let collections = self.rest.collections().await?;
+        Ok(Standing {
+            version: self.rest.version().clone(),
+            collections: collections.into_iter().collect(),
+            aliases: self.rest.aliases().await?,
+        })
+    }
+
+    /// Sees that every object is there and as long as it should be; and, where a collection is to be replaced, that it
+    /// is what it should be, before the old one goes.
+    async fn verify(&self, planned: &[Planned<'_>]) -> Result<(), RestoreError> {
+        for collection in planned {
+            let depth = match collection.fate {
+                Fate::Kept => continue,
+                Fate::Replaced if self.config.verify_first => Depth::Contents,
+                Fate::Replaced | Fate::Absent | Fate::Remade => Depth::Lengths,
+            };
+            for shard in &collection.saved.shards {
+                self.progress.expect(shard.bytes);
+                if let Some(fault) = self.store.verify_shard(shard, depth).await? {
+                    return Err(RestoreError::Damaged {
+                        key: shard.key.to_string(),
+                        fault,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn collection(&self, planned: &Planned<'_>) -> Result<Restored, RestoreError> {
+        let target = planned.target.as_str();
+        let expected = Expected::of(planned.saved.points_before, planned.saved.points_after);
+        if planned.fate == Fate::Kept {
+            tracing::info!(collection = target, "collection was restored before");
+            let points = self.rest.count(target).await?;
+            return Ok(Restored {
+                points,
+                bytes: 0,
+                shards: 0,
+                retries: 0,
+            });
+        }
+        tracing::info!(collection = target, fate = ?planned.fate, "collection is restored");
+        self.create(planned).await?;
+        let retries = self.fill(planned).await?;
+        let timeout = self.config.settle_timeout.0;
+        let points = settle::wait(self.rest, target, expected, timeout).await?;
+        tracing::info!(collection = target, points, "collection is whole");
+        let shards = &planned.saved.shards;
+        Ok(Restored {
+            points,
+            bytes: shards.iter().map(|shard| shard.bytes).sum(),
+            shards: shards.len() as u64,
+            retries,
+        })
+    }
+
+    /// Makes the collection, empty. Payload indexes come first: shards bring the data of theirs, and only what is
+    /// registered here is used, kept and told of.
+    async fn create(&self, planned: &Planned<'_>) -> Result<(), RestoreError> {
+        let _unbroken = self.unbroken.lock().await;
+        let (rest, target) = (self.rest, planned.target.as_str());
+        match planned.fate {
+            Fate::Absent | Fate::Kept => {}
+            Fate::Replaced | Fate::Remade => rest.delete_collection(target).await?,
+        }
+        rest.create_collection(target, &planned.bodies.create)
+            .await?;
+        if let Some(update) = &planned.bodies.update {
+            rest.update_collection(target, update).await?;
+        }
+        for key in &planned.keys {
+            rest.create_shard_key(target, &key.body()).await?;
+        }
+        for (field, schema) in &planned.indexes {
+            rest.create_payload_index(target, field, schema).await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(&self, planned: &Planned<'_>) -> Result<u64, RestoreError> {
+        let timeout = self.config.settle_timeout.0;
+        let placed = settle::placed(self.rest, &planned.target, timeout).await?;
+        let reached: BTreeSet<u64> = self.rest.nodes().iter().map(|node| node.peer).collect();
+        let assigned = shard_keys::pair(&planned.saved.shards, &planned.keys, &placed)
+            .and_then(|pairs| assign(&pairs, &reached))
+            .map_err(|reason| RestoreError::Placement {
+                collection: planned.target.clone(),
+                reason,
+            })?;
+        let uploader = Uploader {
+            rest: self.rest,
+            store: self.store,
+            config: self.config,
+            progress: self.progress,
+            target: &planned.target,
+        };
+        uploader.all(assigned).await
+    }
+}
+
+fn result(manifest: &Manifest, collections: Vec<Value>, aliases: usize) -> Value {
+    json!({"snapshot": manifest.id, "collections": collections, "aliases": aliases})
+}

@@ -1,0 +1,136 @@
+//! The same job twice: after a kill, while it runs, and after it was done.
+
+use std::{process::Stdio, time::Duration};
+
+use alioth_broker::Queue;
+use alioth_jobs::{JobRecord, JobState, Request};
+use alioth_testkit::{Fault, FaultProxy, wait_for};
+use jiff::Timestamp;
+use tokio::process::{Child, Command};
+
+use crate::world::{DEADLINE, World, of};
+
+/// Starts the process over a slow way to Qdrant.
+async fn start_slowly(world: &World) -> (Child, FaultProxy) {
+    let url = world.rest_url();
+    let address = url.trim_start_matches("http://").parse().unwrap();
+    let proxy = FaultProxy::start(address).await;
+    proxy.set(Fault::Delay(Duration::from_millis(150))).await;
+    let mut command = world.command().await;
+    command
+        .env(
+            "ALIOTH_QDRANT_REST_URL",
+            format!("http://{}", proxy.address()),
+        )
+        .stdout(Stdio::null());
+    (command.spawn().unwrap(), proxy)
+}
+
+/// Waits until the job has written down that it begins.
+async fn until_begun(world: &World, request: &impl Request) {
+    wait_for(DEADLINE, || async {
+        let json = world
+            .store
+            .get_job(request.job_id().as_str())
+            .await
+            .ok()??;
+        let record: JobRecord = serde_json::from_slice(&json).ok()?;
+        record
+            .result
+            .pointer("/progress/begun/0")
+            .is_some()
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_restore_run_again_succeeds() {
+    let world = World::start().await;
+    world.collection("movies", 300).await;
+    world.alias("films", "movies").await;
+    world.save(&["movies"]).await;
+    world.drop("movies").await;
+    let request = of(&["movies"]);
+    world.ask(&request).await;
+    let (mut child, _proxy) = start_slowly(&world).await;
+    until_begun(&world, &request).await;
+    child.kill().await.unwrap();
+    world.until_ready(Queue::Restore, 1).await;
+
+    world.run().await.exits(0);
+    assert_eq!(world.rest.count("films").await.unwrap(), 300);
+    assert_eq!(world.record(&request.job_id).await.state, JobState::Done);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sigterm_the_message_goes_back_and_the_next_run_goes_on() {
+    let world = World::start().await;
+    world.collection("movies", 300).await;
+    world.save(&["movies"]).await;
+    let mut request = of(&["movies"]);
+    request.overwrite = true;
+    world.alias("cinema", "movies").await;
+    world.ask(&request).await;
+    let (mut child, _proxy) = start_slowly(&world).await;
+    until_begun(&world, &request).await;
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(sent.await.unwrap().success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(69));
+    world.until_ready(Queue::Restore, 1).await;
+    assert_eq!(world.record(&request.job_id).await.state, JobState::Failed);
+
+    world.run().await.exits(0);
+    let cinema = world.rest.count("cinema").await;
+    assert_eq!(
+        cinema.unwrap(),
+        300,
+        "an alias that only the record remembers"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_done_is_not_done_again() {
+    let world = World::start().await;
+    world.collection("movies", 30).await;
+    world.save(&["movies"]).await;
+    let mut request = of(&["movies"]);
+    request.overwrite = true;
+    world.ask(&request).await;
+    world.run().await.exits(0);
+    world.fill("movies", 50).await;
+    world.ask(&request).await;
+    world.run().await.exits(0);
+    assert_eq!(world.rest.count("movies").await.unwrap(), 50);
+    world.until_ready(Queue::Restore, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_runs_elsewhere_is_waited_for() {
+    let world = World::start().await;
+    world.collection("movies", 30).await;
+    world.save(&["movies"]).await;
+    let mut request = of(&["movies"]);
+    request.overwrite = true;
+    let asked = serde_json::to_value(&request).unwrap();
+    let id = request.job_id.clone();
+    let mut elsewhere = JobRecord::running(id.clone(), request.kind(), asked, Timestamp::now());
+    let put = |record: JobRecord| {
+        let json = serde_json::to_vec(&record).unwrap();
+        let (store, id) = (world.store.clone(), id.clone());
+        async move { store.put_job(id.as_str(), json).await.unwrap() }
+    };
+    put(elsewhere.clone()).await;
+    world.ask(&request).await;
+    let mut command = world.command().await;
+    command.env("ALIOTH_JOB_LEASE", "30s").stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    world.until_ready(Queue::Restore, 0).await;
+    elsewhere.state = JobState::Done;
+    put(elsewhere).await;
+    let ended = tokio::time::timeout(DEADLINE, child.wait()).await;
+    assert_eq!(ended.unwrap().unwrap().code(), Some(0));
+    let result = world.record(&id).await.result;
+    assert!(result.is_null(), "it did the work itself: {result}");
+}
