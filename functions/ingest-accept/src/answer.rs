@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use alioth_broker::PublishError;
+use alioth_jobs::RequestError;
 use alioth_points::WriteError;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub(crate) enum Refusal {
     BadEncoding { encoding: Encoding, reason: String },
     #[error("{0}")]
     Write(#[from] WriteError),
+    #[error("{0}")]
+    Request(#[from] RequestError),
     #[error("collection_name: {reason}")]
     CollectionName { reason: &'static str },
     #[error("Not found: Collection `{name}` doesn't exist!")]
@@ -58,7 +61,7 @@ pub(crate) enum Refusal {
     Publish(#[from] PublishError),
     #[error("the broker is away, try again")]
     BrokerAway,
-    #[error("no confirm within {after:?}: the write may be queued or not, and may be repeated")]
+    #[error("no confirm within {after:?}: the request may be queued or not, and may be repeated")]
     NotConfirmed { after: Duration },
     #[error("a worker ended before its work was done")]
     Internal,
@@ -123,6 +126,8 @@ pub enum Code {
     WrongForm,
     /// A point, or the batch as a whole, cannot be written.
     InvalidPoint,
+    /// No job can be asked for so.
+    InvalidRequest,
     /// No collection can have this name.
     InvalidCollectionName,
     /// The collection does not exist.
@@ -145,7 +150,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::KeyMissing,
         Self::KeyWrong,
         Self::NoRoute,
@@ -161,6 +166,7 @@ impl Code {
         Self::NotJson,
         Self::WrongForm,
         Self::InvalidPoint,
+        Self::InvalidRequest,
         Self::InvalidCollectionName,
         Self::CollectionMissing,
         Self::PointTooLarge,
@@ -190,6 +196,7 @@ impl Code {
             Self::NotJson => "not_json",
             Self::WrongForm => "wrong_form",
             Self::InvalidPoint => "invalid_point",
+            Self::InvalidRequest => "invalid_request",
             Self::InvalidCollectionName => "invalid_collection_name",
             Self::CollectionMissing => "collection_missing",
             Self::PointTooLarge => "point_too_large",
@@ -236,11 +243,14 @@ impl Refusal {
             Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, Code::BodyTooSlow, None),
             Self::BodyIncomplete { .. } => (StatusCode::BAD_REQUEST, Code::BodyIncomplete, None),
             Self::BadEncoding { .. } => (StatusCode::BAD_REQUEST, Code::BadEncoding, None),
-            Self::Write(WriteError::Syntax { .. }) => {
+            Self::Write(WriteError::Syntax { .. }) | Self::Request(RequestError::Syntax { .. }) => {
                 (StatusCode::BAD_REQUEST, Code::NotJson, None)
             }
-            Self::Write(WriteError::Type { .. }) => {
+            Self::Write(WriteError::Type { .. }) | Self::Request(RequestError::Type { .. }) => {
                 (StatusCode::BAD_REQUEST, Code::WrongForm, None)
+            }
+            Self::Request(RequestError::Invalid { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidRequest, None)
             }
             Self::Write(WriteError::Invalid { .. }) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidPoint, None)

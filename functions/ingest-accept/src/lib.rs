@@ -12,6 +12,9 @@ mod docs;
 #[cfg(test)]
 mod fakes;
 mod handlers;
+pub mod job_api;
+mod job_handlers;
+mod jobs;
 mod keys;
 mod message;
 mod metrics;

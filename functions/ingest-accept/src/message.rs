@@ -1,6 +1,7 @@
-//! A write's chunks as messages: content type, type, ids and headers of the wire format. Pure.
+//! A write's chunks, or a job's request, as messages: content type, type, ids and headers of the wire format. Pure.
 
 use alioth_broker::{HeaderValue, OutgoingMessage};
+use alioth_jobs::Request;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -55,6 +56,25 @@ impl Envelope {
             ));
         }
         headers
+    }
+}
+
+/// Makes the message of a job's request.
+pub(crate) fn of_job<R: Request>(
+    request: &R,
+    accepted_at_ms: i64,
+    traceparent: Option<String>,
+) -> OutgoingMessage {
+    let mut headers = vec![(ACCEPTED_AT.to_owned(), HeaderValue::Int(accepted_at_ms))];
+    if let Some(traceparent) = traceparent {
+        headers.push((TRACEPARENT.to_owned(), HeaderValue::Text(traceparent)));
+    }
+    OutgoingMessage {
+        body: Bytes::from(request.encode()),
+        content_type: R::CONTENT_TYPE.to_owned(),
+        kind: R::TYPE.to_owned(),
+        message_id: request.job_id().to_string(),
+        headers,
     }
 }
 

@@ -23,17 +23,29 @@ pub(crate) enum Route {
     Ingest,
     /// `PUT /collections/{name}/points`
     Upsert,
+    /// `POST /alioth/backup/…`
+    Backup,
+    /// `POST /alioth/restore/…`
+    Restore,
     /// Documentation, health, and whatever is no route.
     Other,
 }
 
 impl Route {
-    const ALL: [Self; 3] = [Self::Ingest, Self::Upsert, Self::Other];
+    const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Upsert,
+        Self::Backup,
+        Self::Restore,
+        Self::Other,
+    ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Upsert => "upsert",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
             Self::Other => "other",
         }
     }

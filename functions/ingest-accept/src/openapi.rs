@@ -15,10 +15,13 @@ use utoipa::{
 };
 
 use crate::{
-    answer::{Code, Refusal},
-    docs, handlers,
+    answer::Refusal,
+    docs, handlers, job_handlers,
     reply::{self, Family},
-    router::{INGEST_PATH, UPSERT_PATH},
+    router::{
+        BACKUP_COLLECTION_PATH, BACKUP_STORAGE_PATH, INGEST_PATH, RESTORE_CLUSTER_PATH,
+        RESTORE_COLLECTION_PATH, UPSERT_PATH,
+    },
 };
 
 #[derive(OpenApi)]
@@ -32,6 +35,10 @@ use crate::{
         handlers::about_alioth,
         handlers::ingest,
         handlers::upsert,
+        job_handlers::backup_collection,
+        job_handlers::backup_storage,
+        job_handlers::restore_collection,
+        job_handlers::restore_cluster,
         docs::openapi_json,
         docs::to_index,
         docs::index,
@@ -44,6 +51,7 @@ use crate::{
     components(schemas(reply::IngestRefused, reply::UpsertRefused)),
     tags(
         (name = "writes", description = "Points to be written to Qdrant."),
+        (name = "jobs", description = "Snapshots into the bucket, and restores from it."),
         (name = "about", description = "Who answers, and this documentation."),
         (name = "health", description = "For Kubernetes and Prometheus.")
     ),
@@ -101,35 +109,78 @@ struct Refusals;
 impl Modify for Refusals {
     fn modify(&self, document: &mut Document) {
         let paths = &mut document.paths.paths;
-        // Both are listed above; a test sees their refusals in the document.
-        if let Some(ingest) = paths
-            .get_mut(INGEST_PATH)
-            .and_then(|path| path.post.as_mut())
-        {
-            add_refusals(ingest, Family::Alioth);
-        }
-        if let Some(upsert) = paths
-            .get_mut(UPSERT_PATH)
-            .and_then(|path| path.put.as_mut())
-        {
-            add_refusals(upsert, Family::Qdrant);
+        // All are listed above; a test sees their refusals in the document.
+        for (path, takes) in [
+            (INGEST_PATH, Takes::Ingest),
+            (UPSERT_PATH, Takes::Upsert),
+            (BACKUP_COLLECTION_PATH, Takes::Job),
+            (BACKUP_STORAGE_PATH, Takes::Job),
+            (RESTORE_COLLECTION_PATH, Takes::Job),
+            (RESTORE_CLUSTER_PATH, Takes::Job),
+        ] {
+            let operation = paths.get_mut(path).and_then(|path| match takes {
+                Takes::Ingest | Takes::Job => path.post.as_mut(),
+                Takes::Upsert => path.put.as_mut(),
+            });
+            if let Some(operation) = operation {
+                add_refusals(operation, takes);
+            }
         }
     }
 }
 
-fn add_refusals(operation: &mut Operation, family: Family) {
+/// What a route takes, and so how it can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Ingest,
+    Upsert,
+    Job,
+}
+
+impl Takes {
+    fn family(self) -> Family {
+        match self {
+            Self::Ingest | Self::Job => Family::Alioth,
+            Self::Upsert => Family::Qdrant,
+        }
+    }
+
+    fn can_refuse(self, refusal: &Refusal) -> bool {
+        match refusal {
+            Refusal::NoRoute { .. } | Refusal::WrongMethod { .. } => false,
+            Refusal::BadPath { .. } | Refusal::BadQuery { .. } => self == Self::Upsert,
+            Refusal::Request(_) => self == Self::Job,
+            Refusal::Write(_)
+            | Refusal::CollectionName { .. }
+            | Refusal::CollectionMissing { .. }
+            | Refusal::PointTooLarge { .. } => self != Self::Job,
+            Refusal::KeyMissing
+            | Refusal::KeyWrong
+            | Refusal::ContentType { .. }
+            | Refusal::ContentEncoding { .. }
+            | Refusal::BodyTooLarge { .. }
+            | Refusal::BodyTooSlow { .. }
+            | Refusal::BodyIncomplete { .. }
+            | Refusal::BadEncoding { .. }
+            | Refusal::Overloaded
+            | Refusal::Publish(_)
+            | Refusal::BrokerAway
+            | Refusal::NotConfirmed { .. }
+            | Refusal::Internal => true,
+        }
+    }
+}
+
+fn add_refusals(operation: &mut Operation, takes: Takes) {
     let mut by_status: BTreeMap<StatusCode, Vec<Refusal>> = BTreeMap::new();
     for refusal in Refusal::examples() {
-        let verdict = refusal.verdict();
-        let elsewhere = matches!(verdict.code, Code::NoRoute | Code::WrongMethod);
-        let of_paths = matches!(verdict.code, Code::BadPath | Code::BadQuery);
-        if elsewhere || (of_paths && family == Family::Alioth) {
-            continue;
+        if takes.can_refuse(&refusal) {
+            let status = refusal.verdict().status;
+            by_status.entry(status).or_default().push(refusal);
         }
-        by_status.entry(verdict.status).or_default().push(refusal);
     }
     for (status, refusals) in by_status {
-        let response = describe(&refusals, family);
+        let response = describe(&refusals, takes.family());
         let responses = &mut operation.responses.responses;
         responses.insert(status.as_str().to_owned(), RefOr::T(response));
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use alioth_points::WriteError;
+use alioth_jobs::JobId;
 use axum::{
     body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::answer::{Code, Refusal, Verdict};
+
+mod place;
 
 /// On every accepted write: its id, which its messages and any dead letter of it carry.
 const INGEST_ID: HeaderName = HeaderName::from_static("alioth-ingest-id");
@@ -73,6 +75,17 @@ pub struct IngestAccepted {
     pub ingest_id: Uuid,
     /// How many points it has.
     pub points: usize,
+}
+
+/// A job that is in its queue.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status_code": 202, "job_id": "019e0f5c-1f3a-7cc2-b6f0-1d2e3f405162"}))]
+pub struct JobAccepted {
+    /// 202, as in the status line.
+    pub status_code: u16,
+    /// Names the job in logs, in the queue, and in its record `jobs/<id>.json` in the bucket.
+    #[schema(format = "uuid")]
+    pub job_id: String,
 }
 
 fn as_text<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
@@ -221,9 +234,7 @@ fn alioth_body(refusal: &Refusal, verdict: Verdict) -> IngestRefused {
         line: None,
         column: None,
     };
-    if let Refusal::Write(fault) = refusal {
-        locate(&mut error, fault);
-    }
+    place::tell(&mut error, refusal);
     IngestRefused {
         status_code: verdict.status.as_u16(),
         error,
@@ -249,25 +260,14 @@ pub(crate) fn refusal_value(refusal: &Refusal, family: Family) -> serde_json::Va
     value.unwrap_or_default()
 }
 
-fn locate(error: &mut Fault, fault: &WriteError) {
-    match fault {
-        WriteError::Syntax { line, column, .. } => {
-            (error.line, error.column) = (Some(*line), Some(*column));
-        }
-        WriteError::Type {
-            line, column, path, ..
-        } => {
-            (error.line, error.column) = (Some(*line), Some(*column));
-            error.field = Some(path.clone());
-        }
-        WriteError::Invalid { point, field, .. } => {
-            error.field = Some(field.clone());
-            error.point = point.as_ref().map(|point| FaultyPoint {
-                index: point.index,
-                id: point.id.clone(),
-            });
-        }
-    }
+/// Answers a job that is in its queue.
+pub(crate) fn job_accepted(job_id: &JobId) -> Response {
+    let status = StatusCode::ACCEPTED;
+    let body = JobAccepted {
+        status_code: status.as_u16(),
+        job_id: job_id.to_string(),
+    };
+    json(status, &body)
 }
 
 /// Any JSON answer.
@@ -281,43 +281,4 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::body::to_bytes;
-    use std::{env, fmt::Write, fs, path::Path};
-
-    /// Every error as it goes over the wire, times at zero.
-    async fn all_errors() -> String {
-        let mut text = String::new();
-        for refusal in Refusal::examples() {
-            for family in [Family::Alioth, Family::Qdrant] {
-                let (head, body) = refused(&refusal, family, Duration::ZERO).into_parts();
-                writeln!(text, "{family:?} {}", head.status.as_u16()).unwrap();
-                for (name, value) in &head.headers {
-                    writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
-                }
-                let body = to_bytes(body, usize::MAX).await.unwrap();
-                writeln!(text, "{}\n", String::from_utf8(body.to_vec()).unwrap()).unwrap();
-            }
-        }
-        text
-    }
-
-    #[tokio::test]
-    async fn error_bodies_are_the_golden_ones() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/errors.txt");
-        let found = all_errors().await;
-        if env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&path, &found).unwrap();
-        }
-        let golden = fs::read_to_string(&path).unwrap_or_default();
-        // Line by line: the first that differs says enough.
-        for (found, golden) in found.lines().zip(golden.lines()) {
-            assert_eq!(
-                found, golden,
-                "clients rely on these; if meant, set UPDATE_GOLDEN=1"
-            );
-        }
-        assert_eq!(found.len(), golden.len(), "if meant, set UPDATE_GOLDEN=1");
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use axum::{
 };
 
 use crate::{
-    docs, handlers,
+    docs, handlers, job_handlers,
     metrics::{Held, Route},
     write::Acceptor,
 };
@@ -22,6 +22,10 @@ pub(crate) type App = Arc<Acceptor>;
 
 pub(crate) const INGEST_PATH: &str = "/alioth/ingest";
 pub(crate) const UPSERT_PATH: &str = "/collections/{name}/points";
+pub(crate) const BACKUP_COLLECTION_PATH: &str = "/alioth/backup/collection";
+pub(crate) const BACKUP_STORAGE_PATH: &str = "/alioth/backup/storage";
+pub(crate) const RESTORE_COLLECTION_PATH: &str = "/alioth/restore/collection";
+pub(crate) const RESTORE_CLUSTER_PATH: &str = "/alioth/restore/cluster";
 
 /// Routes of the admin endpoint, on this port, too.
 #[cfg(test)]
@@ -34,6 +38,16 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/alioth/", get(handlers::about_alioth)),
         (INGEST_PATH, post(handlers::ingest)),
         (UPSERT_PATH, put(handlers::upsert)),
+        (
+            BACKUP_COLLECTION_PATH,
+            post(job_handlers::backup_collection),
+        ),
+        (BACKUP_STORAGE_PATH, post(job_handlers::backup_storage)),
+        (
+            RESTORE_COLLECTION_PATH,
+            post(job_handlers::restore_collection),
+        ),
+        (RESTORE_CLUSTER_PATH, post(job_handlers::restore_cluster)),
         ("/openapi.json", get(docs::openapi_json)),
         ("/docs", get(docs::to_index)),
         ("/docs/", get(docs::index)),
@@ -67,6 +81,8 @@ async fn observe(
     let route = path.map_or(Route::Other, |path| match path.as_str() {
         INGEST_PATH => Route::Ingest,
         UPSERT_PATH => Route::Upsert,
+        BACKUP_COLLECTION_PATH | BACKUP_STORAGE_PATH => Route::Backup,
+        RESTORE_COLLECTION_PATH | RESTORE_CLUSTER_PATH => Route::Restore,
         _ => Route::Other,
     });
     let response = next.run(request).await;

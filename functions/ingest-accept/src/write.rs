@@ -63,16 +63,16 @@ pub(crate) struct Acceptor {
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
     pub(crate) tracer: Tracer,
-    cpu: Cpu,
-    limits: Limits,
+    pub(crate) cpu: Cpu,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    body: usize,
+pub(crate) struct Limits {
+    pub(crate) body: usize,
     message: usize,
     body_timeout: Duration,
-    answer_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
 }
 
 /// A write that was read, and what it holds of the budget until its messages are confirmed.
@@ -125,17 +125,12 @@ impl Acceptor {
     ) -> Result<Accepted, Refusal> {
         self.keys.admit(headers)?;
         let target = target?;
-        let encoding = content::declared(headers)?;
-        if !self.publisher.is_ready() {
-            return Err(Refusal::BrokerAway);
-        }
         let Limits {
             body: limit,
-            body_timeout,
             answer_timeout,
             ..
         } = self.limits;
-        let received = body::receive(body, limit, body_timeout, &self.budget).await?;
+        let (encoding, received) = self.receive(headers, body, limit).await?;
         let envelope = Envelope {
             ingest_id: Uuid::now_v7(),
             accepted_at_ms: now_ms(),
@@ -151,6 +146,22 @@ impl Acceptor {
             ingest_id: envelope.ingest_id,
             points,
         })
+    }
+
+    /// Receives a body whose key was good, if there is anywhere to put what it says.
+    pub(crate) async fn receive(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        limit: usize,
+    ) -> Result<(Encoding, Received), Refusal> {
+        let encoding = content::declared(headers)?;
+        if !self.publisher.is_ready() {
+            return Err(Refusal::BrokerAway);
+        }
+        let within = self.limits.body_timeout;
+        let received = body::receive(body, limit, within, &self.budget).await?;
+        Ok((encoding, received))
     }
 
     /// Parses, checks and publishes; answers with the number of points.
@@ -234,7 +245,7 @@ fn check_size(write: &Write) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn weight(body: &Bytes, encoding: Encoding) -> Weight {
+pub(crate) fn weight(body: &Bytes, encoding: Encoding) -> Weight {
     // What a compressed body becomes is not known, and decompressing is the larger part of it.
     if encoding == Encoding::Identity && body.len() <= LIGHT_BODY_BYTES {
         return Weight::Light;
@@ -242,7 +253,7 @@ fn weight(body: &Bytes, encoding: Encoding) -> Weight {
     Weight::Heavy
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since_epoch = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

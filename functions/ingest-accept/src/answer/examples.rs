@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use alioth_broker::PublishError;
+use alioth_jobs::RequestError;
 use alioth_points::{PointRef, WriteError};
 
 use super::Refusal;
@@ -15,6 +16,7 @@ impl Refusal {
         let mut examples = Self::of_requests();
         examples.extend(Self::of_bodies());
         examples.extend(Self::of_writes());
+        examples.extend(Self::of_jobs());
         examples.extend(Self::of_services());
         examples
     }
@@ -109,6 +111,27 @@ impl Refusal {
                 size: 20_000_000,
                 limit: 16_777_216,
             },
+        ]
+    }
+
+    fn of_jobs() -> Vec<Self> {
+        vec![
+            Self::Request(RequestError::Syntax {
+                line: 1,
+                column: 18,
+                message: "EOF while parsing a list".to_owned(),
+            }),
+            Self::Request(RequestError::Type {
+                field: "hosts[1].port".to_owned(),
+                line: 1,
+                column: 52,
+                message: "invalid value: integer `65536`, expected a port from 1 to 65535, as a number or a string"
+                    .to_owned(),
+            }),
+            Self::Request(RequestError::Invalid {
+                field: "snapshot_url".to_owned(),
+                message: "must begin with https://, http:// or s3://".to_owned(),
+            }),
         ]
     }
 

@@ -56,6 +56,7 @@ fn the_answer_table_holds() {
             (Code::NotJson, 400),
             (Code::WrongForm, 400),
             (Code::InvalidPoint, 422),
+            (Code::InvalidRequest, 422),
             (Code::InvalidCollectionName, 422),
             (Code::CollectionMissing, 404),
             (Code::PointTooLarge, 413),

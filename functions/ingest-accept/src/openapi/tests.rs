@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     Config, Function, Services,
+    answer::Code,
     fakes::{FakePublisher, example_schemas},
     router::{ADMIN_PATHS, routes},
 };
@@ -113,7 +114,7 @@ async fn every_example_of_a_body_is_accepted() {
             examples += 1;
         }
     }
-    assert_eq!(examples, 5);
+    assert_eq!(examples, 13);
 }
 
 #[tokio::test]
@@ -126,6 +127,14 @@ async fn every_refusal_is_documented_with_an_example() {
             .unwrap()
     };
     let (ingest, upsert) = (of(INGEST_PATH), of(UPSERT_PATH));
+    let job = of(RESTORE_CLUSTER_PATH);
+    for path in [
+        BACKUP_COLLECTION_PATH,
+        BACKUP_STORAGE_PATH,
+        RESTORE_COLLECTION_PATH,
+    ] {
+        assert_eq!(of(path), job, "{path} refuses as the others do");
+    }
     for refusal in Refusal::examples() {
         let verdict = refusal.verdict();
         if matches!(verdict.code, Code::NoRoute | Code::WrongMethod) {
@@ -138,11 +147,24 @@ async fn every_refusal_is_documented_with_an_example() {
             let waits = response["headers"]["Retry-After"].is_object();
             (found, waits)
         };
+        let of_points = matches!(
+            verdict.code,
+            Code::InvalidPoint
+                | Code::InvalidCollectionName
+                | Code::CollectionMissing
+                | Code::PointTooLarge
+        );
+        let of_paths = matches!(verdict.code, Code::BadPath | Code::BadQuery);
+        let (example, _) = find(&job);
+        let of_jobs = !of_points && !of_paths;
+        assert_eq!(example["error"]["code"].is_string(), of_jobs, "{refusal:?}");
+        if verdict.code == Code::InvalidRequest {
+            continue;
+        }
         let (example, waits) = find(&upsert);
         assert!(example["status"]["error"].is_string(), "{refusal:?}");
         assert_eq!(waits, verdict.retry_after_s.is_some(), "{refusal:?}");
         let (example, _) = find(&ingest);
-        let of_paths = matches!(verdict.code, Code::BadPath | Code::BadQuery);
         assert_eq!(
             example["error"]["code"].is_string(),
             !of_paths,

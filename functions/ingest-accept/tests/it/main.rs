@@ -7,6 +7,7 @@ mod bad_input;
 mod broker_faults;
 mod connections;
 mod embedded;
+mod jobs;
 mod lifecycle;
 mod memory;
 mod python_clients;

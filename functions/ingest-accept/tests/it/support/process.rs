@@ -1,9 +1,14 @@
 //! The real process, on ports of its own.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _},
+    net::SocketAddr,
+    process::Stdio,
+};
 
 use alioth_testkit::{ProcessUsage, ReservedPort};
-use tokio::{io::AsyncReadExt, process::Child, process::Command};
+use tokio::process::{Child, Command};
 
 use super::DEADLINE;
 
@@ -12,6 +17,8 @@ pub(crate) struct Process {
     child: Child,
     http: ReservedPort,
     admin: ReservedPort,
+    /// A file, for a pipe that nobody reads fills up and stops the process.
+    output: File,
 }
 
 /// How a process ended.
@@ -26,6 +33,7 @@ impl Process {
     /// Starts it with these settings and no others.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let (http, admin) = (ReservedPort::new(), ReservedPort::new());
+        let output = tempfile::tempfile().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_ingest-accept"))
             .env_clear()
             .env("ALIOTH_HTTP_LISTEN", http.address().to_string())
@@ -33,12 +41,17 @@ impl Process {
             .env("ALIOTH_LOG_LEVEL", "info")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output.try_clone().unwrap())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { child, http, admin }
+        Self {
+            child,
+            http,
+            admin,
+            output,
+        }
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
@@ -67,10 +80,8 @@ impl Process {
         let waited = tokio::time::timeout(DEADLINE, self.child.wait()).await;
         let code = waited.unwrap().unwrap().code();
         let mut output = String::new();
-        let out = self.child.stdout.as_mut().unwrap();
-        out.read_to_string(&mut output).await.unwrap();
-        let err = self.child.stderr.as_mut().unwrap();
-        err.read_to_string(&mut output).await.unwrap();
+        self.output.rewind().unwrap();
+        self.output.read_to_string(&mut output).unwrap();
         Ended { code, output }
     }
 
