@@ -20,7 +20,15 @@ demo: ## Build, load 3,200 films through a standalone Alioth, search them, stop
 
 .PHONY: test
 test: test-deps ## Run every test, on services it starts itself
-	@$(CARGO) test $(QUIET) --workspace --lib --bins --tests --profile $(PROFILE) -- $(TEST_ARGS)
+	@echo "tests of a cluster of real Qdrant servers: not run (make test-cluster QDRANT_BIN=/path/to/qdrant)"
+	@$(CARGO) test $(QUIET) --workspace --lib --bins --tests --profile $(PROFILE) -- --skip real_cluster:: $(TEST_ARGS)
+
+# What runs on the embedded node in `make test` runs here on the real server, and what needs several of them.
+CLUSTER_PACKAGES := alioth-cluster snapshot restore
+.PHONY: test-cluster
+test-cluster: test-deps ## The same on real Qdrant servers, and what needs three of them: QDRANT_BIN=/path/to/qdrant
+	@test -x "$(QDRANT_BIN)" || { echo "test-cluster: not run: QDRANT_BIN names no server (make test-cluster QDRANT_BIN=/path/to/qdrant)" >&2; exit 1; }
+	@QDRANT_BIN="$(abspath $(QDRANT_BIN))" $(CARGO) test $(QUIET) $(CLUSTER_PACKAGES:%=--package %) --test it --profile $(PROFILE) -- $(TEST_ARGS)
 
 .PHONY: test-deps
 test-deps: ## Install what the tests need from the package registries, if absent

@@ -17,10 +17,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("alioth-lifecycle", &["alioth-config"]),
     ("alioth-broker", &["alioth-config"]),
     ("alioth-cluster", &["alioth-config", "alioth-points"]),
+    ("alioth-snapshot-store", &["alioth-config"]),
     ("alioth-embedded", &[]),
+    (
+        "alioth-job-runner",
+        &[
+            "alioth-broker",
+            "alioth-config",
+            "alioth-jobs",
+            "alioth-snapshot-store",
+            "alioth-telemetry",
+        ],
+    ),
+    ("alioth-jobs", &[]),
     ("alioth-testkit", &["alioth-embedded"]),
     ("ingest-accept", FUNCTION),
     ("ingest-consume", FUNCTION),
+    ("restore", FUNCTION),
+    ("snapshot", FUNCTION),
     (
         "alioth",
         &[
@@ -30,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "alioth-embedded",
             "alioth-lifecycle",
             "alioth-points",
+            "alioth-snapshot-store",
             "alioth-telemetry",
             "ingest-accept",
             "ingest-consume",
@@ -42,14 +57,19 @@ const FUNCTION: &[&str] = &[
     "alioth-broker",
     "alioth-cluster",
     "alioth-config",
+    "alioth-job-runner",
+    "alioth-jobs",
     "alioth-lifecycle",
     "alioth-points",
+    "alioth-snapshot-store",
     "alioth-telemetry",
 ];
 
 /// Who alone may use these outside tests.
 const ONLY_USER: &[(&str, &[&str])] = &[
     ("envy", &["alioth-config"]),
+    ("aws-config", &["alioth-snapshot-store"]),
+    ("aws-sdk-s3", &["alioth-snapshot-store"]),
     ("lapin", &["alioth-broker"]),
     ("redb", &["alioth-broker"]),
     ("qdrant-edge", &["alioth-embedded"]),
