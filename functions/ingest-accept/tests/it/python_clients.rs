@@ -111,6 +111,8 @@ async fn qdrant_s_python_client_writes_unmodified() {
 
 #[tokio::test]
 async fn qdrant_s_python_client_waits_while_the_queue_is_full() {
+    // Its installing may take minutes, which are not the client's.
+    python().await;
     let world = World::start_with(&[("ALIOTH_AMQP_MAX_LENGTH", "2")]).await;
     let plain = collection(shared_qdrant().await, 4).await;
     let url = format!("http://{}", world.http.address());
