@@ -25,8 +25,8 @@ use crate::{
     order::{Ticket, WriteOrder},
 };
 
-/// How often readiness follows the subscription.
-const READINESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often readiness follows the subscription. At 100 ms a start, done in 3 ms, took 103 to be told of.
+const READINESS_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Deliveries taken before anything else is looked at again.
 const TAKE_AT_ONCE: usize = 64;
