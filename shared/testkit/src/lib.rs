@@ -11,6 +11,7 @@ pub mod qdrant_cluster;
 pub mod rabbitmq;
 pub mod s3;
 pub mod scripted_qdrant;
+mod shared;
 pub mod usage;
 pub mod wait;
 

@@ -13,7 +13,6 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::OnceCell,
 };
 
 use self::layout::Layout;
@@ -21,7 +20,7 @@ pub use self::{
     layout::{Extra, TlsListener},
     tls::Authority,
 };
-use crate::{process, wait_until};
+use crate::{process, shared::Shared, wait_until};
 
 /// A start takes 3–6 s on two idle cores; CI may be many times slower, and several nodes may start at once.
 const START_DEADLINE: Duration = Duration::from_secs(180);
@@ -75,8 +74,8 @@ impl RabbitMq {
     /// # Panics
     /// As [`RabbitMq::start`].
     pub async fn shared() -> &'static Self {
-        static SHARED: OnceCell<RabbitMq> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await
+        static SHARED: Shared<RabbitMq> = Shared::new();
+        SHARED.get(Self::start()).await
     }
 
     /// `amqp://guest:guest@127.0.0.1:<port>/%2f`.

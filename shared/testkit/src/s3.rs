@@ -6,6 +6,7 @@ mod weed;
 use crate::{
     port::ReservedPort,
     process::{BoundDir, signal, spawn_bound},
+    shared::Shared,
     wait::wait_until,
 };
 use bytes::Bytes;
@@ -23,10 +24,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::OnceCell;
 
 /// A start takes 3 s on two idle cores, most of it pauses of its own.
 const START_DEADLINE: Duration = Duration::from_secs(180);
+/// Between two looks while it starts.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// It takes 15 s over a stop in good order.
 const STOP_DEADLINE: Duration = Duration::from_secs(90);
 
@@ -70,8 +72,8 @@ impl S3 {
     /// # Panics
     /// As [`S3::start`].
     pub async fn shared() -> &'static Self {
-        static SHARED: OnceCell<S3> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await
+        static SHARED: Shared<S3> = Shared::new();
+        SHARED.get(Self::start()).await
     }
 
     /// Where S3 is served, across restarts.
@@ -152,11 +154,16 @@ impl S3 {
             Ok(child) => *lock(&self.weed) = Some(child),
             Err(error) => panic!("cannot start SeaweedFS: {error}"),
         }
-        wait_until(START_DEADLINE, || async {
-            self.assert_running();
-            self.takes_objects().await
-        })
-        .await;
+        let ready = async {
+            while !self.takes_objects().await {
+                self.assert_running();
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(START_DEADLINE, ready).await.is_err() {
+            let tail = self.end_of_log();
+            panic!("SeaweedFS takes no objects within {START_DEADLINE:?}:\n{tail}");
+        }
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -241,9 +248,13 @@ impl S3 {
             .as_mut()
             .and_then(|child| child.try_wait().ok().flatten());
         let Some(status) = ended else { return };
-        let log = std::fs::read(self.log()).unwrap_or_default();
-        let tail = String::from_utf8_lossy(&log[log.len().saturating_sub(4000)..]);
+        let tail = self.end_of_log();
         panic!("SeaweedFS ended while starting ({status}):\n{tail}");
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = std::fs::read(self.log()).unwrap_or_default();
+        String::from_utf8_lossy(&log[log.len().saturating_sub(4000)..]).into_owned()
     }
 
     fn log(&self) -> PathBuf {
