@@ -70,9 +70,11 @@ async fn run(settings: Settings) -> Result<JobExit> {
             };
             restore::run(&settings.restore, deps, request, recorder, &token).await
         };
-    let exit = runner
-        .one_message(&broker, Queue::Restore, &token, work)
-        .await;
+    let exit = tokio::select! {
+        exit = runner.one_message(&broker, Queue::Restore, &token, work) => exit,
+        // The process must end although its job has not: its message goes back to the queue by itself.
+        () = shutdown.drain_missed(settings.drain) => JobExit::Unavailable,
+    };
     broker.close().await;
     store.close().await;
     Ok(exit)

@@ -13,7 +13,6 @@ use alioth_lifecycle::Shutdown;
 use alioth_snapshot_store::SnapshotStore;
 use anyhow::Result;
 use snapshot::{Deps, Metrics, SnapshotError};
-use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
 
@@ -36,7 +35,8 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<JobExit> {
     alioth_telemetry::init(&settings.log)?;
-    let token = Shutdown::on_signals()?.token();
+    let shutdown = Shutdown::on_signals()?;
+    let token = shutdown.token();
     let registry = alioth_telemetry::registry(FUNCTION, env!("CARGO_PKG_VERSION"))?;
     let metrics = Metrics::register(&registry)?;
     let store = match SnapshotStore::connect(&settings.s3).await {
@@ -78,16 +78,9 @@ async fn run(settings: Settings) -> Result<JobExit> {
     };
     let exit = tokio::select! {
         exit = job => exit,
-        () = drain_missed(&token, &settings) => Ok(JobExit::Unavailable),
+        // The process must end although its job has not: what is unsettled goes back to the queue by itself.
+        () = shutdown.drain_missed(settings.drain) => Ok(JobExit::Unavailable),
     };
     store.close().await;
     exit
-}
-
-/// The process must end although its job has not: what is unsettled goes back to the queue by itself.
-async fn drain_missed(token: &CancellationToken, settings: &Settings) {
-    token.cancelled().await;
-    let deadline = settings.drain.timeout.0;
-    tokio::time::sleep(deadline).await;
-    tracing::error!(?deadline, "drain missed its deadline");
 }

@@ -126,6 +126,17 @@ impl Shutdown {
         drain.timeout.0.saturating_sub(gone.unwrap_or_default())
     }
 
+    /// Returns, and says so, when the signal's drain has had all of its time; without a signal never.
+    ///
+    /// # Cancel safety
+    /// Safe: it does nothing but wait.
+    pub async fn drain_missed(&self, drain: DrainConfig) {
+        self.token.cancelled().await;
+        tokio::time::sleep(self.time_left(drain)).await;
+        let deadline = drain.timeout.0;
+        tracing::error!(?deadline, "drain missed its deadline");
+    }
+
     /// Waits until every tracked task has ended.
     ///
     /// # Errors
@@ -183,6 +194,18 @@ mod tests {
         assert_eq!(shutdown.time_left(drain), Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(shutdown.time_left(drain), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_is_missed_after_all_of_its_time_and_never_without_a_signal() {
+        let (shutdown, drain) = (Shutdown::manual(), DrainConfig::default());
+        let day = Duration::from_secs(24 * 60 * 60);
+        let unsignalled = tokio::time::timeout(day, shutdown.drain_missed(drain)).await;
+        assert!(unsignalled.is_err());
+        let began = Instant::now();
+        shutdown.token().cancel();
+        shutdown.drain_missed(drain).await;
+        assert_eq!(began.elapsed(), DEFAULT_DRAIN_TIMEOUT);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use alioth_broker::Queue;
 use alioth_jobs::{JobRecord, JobState, Request};
-use alioth_testkit::{Fault, FaultProxy, wait_for};
+use alioth_testkit::{Direction, Fault, FaultProxy, wait_for, wait_until};
 use jiff::Timestamp;
 use tokio::process::{Child, Command};
 
@@ -74,9 +74,7 @@ async fn on_sigterm_the_message_goes_back_and_the_next_run_goes_on() {
     world.ask(&request).await;
     let (mut child, _proxy) = start_slowly(&world).await;
     until_begun(&world, &request).await;
-    let pid = child.id().unwrap().to_string();
-    let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
-    assert!(sent.await.unwrap().success());
+    terminate(&child).await;
     assert_eq!(child.wait().await.unwrap().code(), Some(69));
     world.until_ready(Queue::Restore, 1).await;
     assert_eq!(world.record(&request.job_id).await.state, JobState::Failed);
@@ -88,6 +86,45 @@ async fn on_sigterm_the_message_goes_back_and_the_next_run_goes_on() {
         300,
         "an alias that only the record remembers"
     );
+}
+
+/// The bucket hears nothing any more, so the record cannot be ended: what is left of the process is its deadline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_hangs_in_the_bucket_ends_at_its_deadline_and_the_message_goes_back() {
+    let world = World::start().await;
+    world.collection("movies", 30).await;
+    world.save(&["movies"]).await;
+    world.drop("movies").await;
+    let request = of(&["movies"]);
+    world.ask(&request).await;
+    let address = world.s3.endpoint.trim_start_matches("http://").parse();
+    let bucket = FaultProxy::start(address.unwrap()).await;
+    bucket.set(Fault::Delay(Duration::from_millis(50))).await;
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = world.command().await;
+    command
+        .env("ALIOTH_S3_ENDPOINT", format!("http://{}", bucket.address()))
+        .env("ALIOTH_DRAIN_TIMEOUT", "1s")
+        .stdout(log.reopen().unwrap());
+    let mut child = command.spawn().unwrap();
+    wait_until(DEADLINE, || async {
+        let record = world.store.get_job(request.job_id.as_str()).await;
+        record.is_ok_and(|json| json.is_some())
+    })
+    .await;
+    bucket.set(Fault::BlackHole(Direction::Both)).await;
+    terminate(&child).await;
+    let ended = tokio::time::timeout(DEADLINE, child.wait()).await;
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(ended.unwrap().unwrap().code(), Some(69), "{said}");
+    assert!(said.contains("drain missed its deadline"), "{said}");
+    world.until_ready(Queue::Restore, 1).await;
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(sent.await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
