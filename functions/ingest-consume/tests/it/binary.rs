@@ -1,7 +1,7 @@
 //! The binary as a process of its own.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
 };
 
@@ -25,10 +25,31 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the binary on this queue and Qdrant.
     pub(crate) fn start(queues: &Queues, qdrant_url: &str, more: &[(&str, &str)]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_ingest-consume"));
+        Self::spawn(command, queues, qdrant_url, more)
+    }
+
+    /// The same, with this file as its `/etc/hosts`.
+    pub(crate) fn start_with_hosts(hosts: &Path, queues: &Queues, qdrant_url: &str) -> Self {
+        let mount = "mount --bind -- \"$1\" /etc/hosts && exec \"$2\"";
+        let mut command = Command::new("/usr/bin/unshare");
+        command
+            .args(["--map-root-user", "--mount", "/bin/sh", "-c", mount, "sh"])
+            .arg(hosts)
+            .arg(env!("CARGO_BIN_EXE_ingest-consume"));
+        Self::spawn(command, queues, qdrant_url, &[("PATH", "/usr/bin:/bin")])
+    }
+
+    fn spawn(
+        mut command: Command,
+        queues: &Queues,
+        qdrant_url: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         let admin = ReservedPort::new();
         let directory = tempfile::tempdir().expect("a directory");
         let log = std::fs::File::create(directory.path().join("log")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_ingest-consume"))
+        let child = command
             .env_clear()
             .env("ALIOTH_AMQP_URL", queues.amqp.url.expose())
             .env("ALIOTH_AMQP_QUEUE_PREFIX", &queues.amqp.queue_prefix)

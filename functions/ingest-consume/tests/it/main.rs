@@ -6,6 +6,7 @@ mod away;
 mod binary;
 mod drain;
 mod memory;
+mod names;
 mod outage;
 mod process;
 mod stuck;
