@@ -41,9 +41,21 @@ lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) --workspace --no-deps --document-private-items --profile $(PROFILE)
 	@.ci/deny "$(TOOLS)"
 
+.PHONY: chart
+chart: chart-deps ## Check the Helm chart, keda/, alerts and dashboards (UPDATE=1: write helm/golden and keda/ anew)
+	@.ci/chart "$(TOOLS)" $(if $(UPDATE),--update)
+
+.PHONY: keda
+keda: ## Write keda/ and helm/golden anew from the chart
+	@$(MAKE) --no-print-directory chart UPDATE=1
+
+.PHONY: chart-deps
+chart-deps: ## Install what the checks of the chart need from the package registries, if absent
+	@.ci/chart-deps "$(TOOLS)"
+
 .PHONY: bench
 bench: ## Measure the parser and the merge beside their references
 	@$(CARGO) bench --package alioth-points --bench json
 
 .PHONY: ci
-ci: lint test ## What CI runs: the demo is one of the tests; ends with the test runner's summary
+ci: lint chart test ## What CI runs: the demo is one of the tests; ends with the test runner's summary
