@@ -11,7 +11,7 @@ TOOLS   := $(TARGET)/tools
 QUIET   := $(if $(CI),--quiet,)
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: ## Build, load 3,200 films through a standalone Alioth, search them, stop
@@ -52,6 +52,10 @@ keda: ## Write keda/ and helm/golden anew from the chart
 .PHONY: chart-deps
 chart-deps: ## Install what the checks of the chart need from the package registries, if absent
 	@.ci/chart-deps "$(TOOLS)"
+
+.PHONY: k3d
+k3d: chart-deps ## The whole system in a k3d cluster on this machine: KEDA, the chart, everything it wants, a table of ports
+	@.ci/k3d "$(TOOLS)"
 
 .PHONY: bench
 bench: ## Measure the parser and the merge beside their references
