@@ -49,6 +49,11 @@ chart: chart-deps ## Check the Helm chart, keda/, alerts and dashboards (UPDATE=
 keda: ## Write keda/ and helm/golden anew from the chart
 	@$(MAKE) --no-print-directory chart UPDATE=1
 
+.PHONY: dashboards
+dashboards: test-deps chart-deps ## Ask a Prometheus that scrapes real functions every expression of the dashboards that is ours
+	@$(CARGO) test --quiet --no-run --workspace --lib --bins --tests --profile $(PROFILE)
+	@.ci/dashboards "$(TARGET)/$(PROFILE)" "$(TOOLS)"
+
 .PHONY: chart-deps
 chart-deps: ## Install what the checks of the chart need from the package registries, if absent
 	@.ci/chart-deps "$(TOOLS)"
@@ -62,4 +67,4 @@ bench: ## Measure the parser and the merge beside their references
 	@$(CARGO) bench --package alioth-points --bench json
 
 .PHONY: ci
-ci: lint chart test ## What CI runs: the demo is one of the tests; ends with the test runner's summary
+ci: lint chart dashboards test ## What CI runs: the demo is one of the tests; ends with the test runner's summary
