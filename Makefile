@@ -62,6 +62,14 @@ chart-deps: ## Install what the checks of the chart need from the package regist
 k3d: chart-deps ## The whole system in a k3d cluster on this machine: KEDA, the chart, everything it wants, a table of ports
 	@.ci/k3d "$(TOOLS)"
 
+.PHONY: images
+images: images-deps ## Build the functions' images from one static release build, print their sizes, run each (ENGINE=docker)
+	@.ci/images "$(TOOLS)" "$(TARGET)"
+
+.PHONY: images-deps
+images-deps: ## Install what images need from the package registries, if absent
+	@.ci/images-deps "$(TOOLS)"
+
 .PHONY: bench
 bench: ## Measure the parser and the merge beside their references
 	@$(CARGO) bench --package alioth-points --bench json
