@@ -37,7 +37,9 @@ async fn a_dropped_collection_comes_back_with_points_indexes_and_aliases() {
     let count = CountPointsBuilder::new("films").filter(later).exact(true);
     let counted = client.count(count).await.unwrap().result.unwrap();
     assert_eq!(counted.count, 50);
-    let get = GetPointsBuilder::new("movies", [7.into()]).with_vectors(true);
+    let get = GetPointsBuilder::new("movies", [7.into()])
+        .with_payload(true)
+        .with_vectors(true);
     let point = client.get_points(get).await.unwrap().result.remove(0);
     assert_eq!(point.payload["n"].as_integer(), Some(7));
 

@@ -126,7 +126,8 @@ impl QdrantRest {
     }
 
     /// Creates a payload index; `schema` as `PUT /collections/{c}/index` takes `field_schema`.
-    /// Returns when it is registered, not when it is built.
+    /// Returns when it is there: without `wait` a server tells of it some time later, and a snapshot
+    /// taken in between would not have it.
     ///
     /// # Errors
     /// As every call's.
@@ -138,12 +139,12 @@ impl QdrantRest {
     ) -> Result<(), RestError> {
         let operation = Operation::CreateIndex(name.to_owned(), field.to_owned());
         let body = json!({"field_name": field, "field_schema": schema});
-        self.change(
-            operation,
-            Method::PUT,
-            &["collections", name, "index"],
-            &body,
-        )
+        let path = ["collections", name, "index"];
+        self.any(|node| {
+            let mut call = Call::send(operation.clone(), Method::PUT, &path, &body);
+            call.query = &[("wait", "true")];
+            done(node.result(call))
+        })
         .await
     }
 

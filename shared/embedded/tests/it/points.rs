@@ -196,6 +196,11 @@ async fn of_a_point_twice_in_one_upsert_the_last_stays() -> Outcome {
     let get = GetPointsBuilder::new(&plain.collection, vec![1.into()]).with_payload(true);
     let found = plain.client.get_points(get).await?.result;
     assert_eq!(json_of(found[0].payload.clone()), json!({"turn": 4}));
+
+    // As a server, which the client's own default leaves to itself.
+    let unasked = GetPointsBuilder::new(&plain.collection, vec![1.into()]);
+    let found = plain.client.get_points(unasked).await?.result;
+    assert!(found[0].payload.is_empty());
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use qdrant_client::qdrant::{
     SearchPoints, SearchResponse, SetPayloadPoints, UpdateBatchPoints, UpdateBatchResponse,
     UpdatePointVectors, UpsertPoints, points_server::Points,
 };
-use qdrant_edge::{CountRequest, ScoredPoint};
+use qdrant_edge::{CountRequest, ScoredPoint, WithPayloadInterface};
 use tonic::{Request, Response, async_trait};
 
 use super::{Answer, answer, check_write, filter::filter, index, lacking, read, write};
@@ -80,7 +80,9 @@ impl Points for PointsService {
         let request = request.into_inner();
         let ids = request.ids.into_iter().map(write::point_id);
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        // Unlike a scroll, a server answers without payloads unless it is told.
         let with_payload = read::with_payload(request.with_payload)?;
+        let with_payload = with_payload.or(Some(WithPayloadInterface::Bool(false)));
         let with_vector = read::with_vector(request.with_vectors);
         let get = move |collection: &Collection| {
             collection.read(|shard| shard.retrieve(&ids, with_payload, Some(with_vector)))
