@@ -12,8 +12,7 @@ locals {
   function_arn = "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.name}"
 
   secret_arns = [for arn in [var.amqp_url_arn, var.api_keys_arn, var.qdrant_api_key_arn] : arn if arn != null]
-  # An ARN is known only after apply where the same run makes the secret: statements are there for both kinds or neither
-  # is decided by what is known. Each names the ARNs of its own service.
+  # Each service has its own action, for its own ARNs.
   by_secrets_manager = [for arn in local.secret_arns : arn if split(":", arn)[2] == "secretsmanager"]
   by_ssm             = [for arn in local.secret_arns : arn if split(":", arn)[2] == "ssm"]
 

@@ -36,7 +36,7 @@ run "is_private_and_in_three_zones" {
   }
 
   assert {
-    condition     = keys(aws_vpc_security_group_ingress_rule.amqps) == ["accept"] && length(aws_vpc_security_group_ingress_rule.management) == 0
+    condition     = join(" ", keys(aws_vpc_security_group_ingress_rule.amqps)) == "accept" && length(aws_vpc_security_group_ingress_rule.management) == 0
     error_message = "others than the clients may connect"
   }
 }
@@ -45,9 +45,9 @@ run "the_password_is_only_pointed_at" {
   command = apply
 
   assert {
-    condition = startswith(
-      jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.Users[0].Password,
-      "{{resolve:secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:mocked:SecretString:password",
+    condition = (
+      jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.Users[0].Password
+      == "{{resolve:secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:mocked:SecretString}}"
     )
     error_message = "the template has the password"
   }
@@ -55,6 +55,11 @@ run "the_password_is_only_pointed_at" {
   assert {
     condition     = output.host == "b-1.example.com" && output.port == 5671
     error_message = "the host is not that of the endpoint"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_version.password.secret_string == null && aws_secretsmanager_secret_version.url.secret_string == null
+    error_message = "the state has a secret"
   }
 }
 
@@ -67,9 +72,19 @@ run "one_node_in_one_subnet" {
   }
 
   assert {
-    condition     = jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.SubnetIds == ["subnet-1"]
+    condition     = join(" ", jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.SubnetIds) == "subnet-1"
     error_message = "a single broker wants exactly one subnet"
   }
+}
+
+run "refuses_a_size_that_rabbitmq_4_does_not_have" {
+  command = plan
+
+  variables {
+    instance_type = "mq.m5.large"
+  }
+
+  expect_failures = [var.engine_version]
 }
 
 run "refuses_what_cannot_be" {
@@ -80,7 +95,6 @@ run "refuses_what_cannot_be" {
     vpc_id                 = "1"
     subnet_ids             = ["subnet-1"]
     instance_type          = "mq.t3.micro"
-    engine_version         = "4.2"
     clients                = { accept = "10.0.0.0/8" }
     management_clients     = { keda = "10.0.0.0/8" }
     username               = "guest"
@@ -92,7 +106,7 @@ run "refuses_what_cannot_be" {
   }
 
   expect_failures = [
-    var.name, var.vpc_id, var.subnet_ids, var.instance_type, var.engine_version, var.clients, var.management_clients,
+    var.name, var.vpc_id, var.subnet_ids, var.instance_type, var.clients, var.management_clients,
     var.username, var.kms_key_arn, var.maintenance_window, var.secret_recovery_days, var.backlog_alarm_messages, var.alarm_actions,
   ]
 }

@@ -1,4 +1,4 @@
-# RabbitMQ, private, by Amazon MQ, and two secrets: its user, and the URL that the functions read.
+# RabbitMQ, private, by Amazon MQ, and two secrets: the password of its user, and the URL that the functions read.
 #
 # The broker itself is made by a CloudFormation stack, since aws_mq_broker keeps its user's password in the state: no
 # argument of it is write-only. CloudFormation reads the password from Secrets Manager when it makes the broker, and
@@ -35,7 +35,7 @@ locals {
           # not make for RabbitMQ.
           Users = [{
             Username = var.username
-            Password = "{{resolve:secretsmanager:${aws_secretsmanager_secret.user.arn}:SecretString:password}}"
+            Password = "{{resolve:secretsmanager:${aws_secretsmanager_secret.password.arn}:SecretString}}"
           }]
           Tags = [for key, value in var.tags : { Key = key, Value = value }]
         }
@@ -83,28 +83,25 @@ resource "aws_vpc_security_group_ingress_rule" "management" {
 }
 
 # Letters and digits alone: the password stands in a URL, and Amazon MQ refuses some punctuation.
-ephemeral "aws_secretsmanager_random_password" "user" {
+ephemeral "aws_secretsmanager_random_password" "password" {
   password_length            = 48
   exclude_punctuation        = true
   require_each_included_type = true
 }
 
-resource "aws_secretsmanager_secret" "user" {
+resource "aws_secretsmanager_secret" "password" {
   #checkov:skip=CKV2_AWS_57:Amazon MQ does not change the password of a RabbitMQ user; how to do it is in the README.
   #checkov:skip=CKV_AWS_149:Encrypted with the account's key of Secrets Manager unless kms_key_arn is given.
-  name_prefix             = "${var.name}-broker-user-"
-  description             = "The user of RabbitMQ ${var.name}: username and password"
+  name_prefix             = "${var.name}-broker-password-"
+  description             = "Password of the user ${var.username} of RabbitMQ ${var.name}"
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.secret_recovery_days
   tags                    = var.tags
 }
 
-resource "aws_secretsmanager_secret_version" "user" {
-  secret_id = aws_secretsmanager_secret.user.id
-  secret_string_wo = jsonencode({
-    username = var.username
-    password = ephemeral.aws_secretsmanager_random_password.user.random_password
-  })
+resource "aws_secretsmanager_secret_version" "password" {
+  secret_id        = aws_secretsmanager_secret.password.id
+  secret_string_wo = ephemeral.aws_secretsmanager_random_password.password.random_password
   # Never raised: the random password is another one with every run, the broker's is not.
   secret_string_wo_version = 1
 }
@@ -117,7 +114,7 @@ resource "aws_cloudformation_stack" "broker" {
   timeout_in_minutes = 60
   tags               = var.tags
 
-  depends_on = [aws_secretsmanager_secret_version.user]
+  depends_on = [aws_secretsmanager_secret_version.password]
 }
 
 data "aws_mq_broker" "this" {
@@ -125,9 +122,9 @@ data "aws_mq_broker" "this" {
 }
 
 # Read back instead of taken from above: in a later run the random password is another one.
-ephemeral "aws_secretsmanager_secret_version" "user" {
-  secret_id  = aws_secretsmanager_secret.user.id
-  version_id = aws_secretsmanager_secret_version.user.version_id
+ephemeral "aws_secretsmanager_secret_version" "password" {
+  secret_id  = aws_secretsmanager_secret.password.id
+  version_id = aws_secretsmanager_secret_version.password.version_id
 }
 
 resource "aws_secretsmanager_secret" "url" {
@@ -144,7 +141,7 @@ resource "aws_secretsmanager_secret_version" "url" {
   secret_id = aws_secretsmanager_secret.url.id
   # %2f is the default virtual host.
   secret_string_wo = format("%s/%%2f", replace(local.endpoint, "amqps://", format(
-    "amqps://%s:%s@", var.username, jsondecode(ephemeral.aws_secretsmanager_secret_version.user.secret_string).password
+    "amqps://%s:%s@", var.username, ephemeral.aws_secretsmanager_secret_version.password.secret_string
   )))
   # Written again when the broker is another one.
   secret_string_wo_version = parseint(substr(sha256(local.endpoint), 0, 8), 16)

@@ -3,9 +3,14 @@ output "amqp_url_secret_arn" {
   value       = aws_secretsmanager_secret_version.url.secret_arn
 }
 
-output "user_secret_arn" {
-  description = "Secret with username and password as JSON: for the module alioth, whose chart takes them apart."
-  value       = aws_secretsmanager_secret_version.user.secret_arn
+output "username" {
+  description = "The broker's user."
+  value       = var.username
+}
+
+output "password_secret_arn" {
+  description = "Secret whose text is the user's password: for the module alioth, whose chart takes the URL apart."
+  value       = aws_secretsmanager_secret_version.password.secret_arn
 }
 
 output "kms_key_arn" {

@@ -1,0 +1,84 @@
+# With mocked providers: what is planned from which variables, not what AWS makes of it.
+mock_provider "aws" {
+  mock_resource "aws_eks_cluster" {
+    defaults = {
+      certificate_authority = [{ data = "LS0t" }]
+      identity              = [{ oidc = [{ issuer = "https://oidc.eks.eu-central-1.amazonaws.com/id/0" }] }]
+    }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+variables {
+  subnet_ids = ["subnet-1", "subnet-2"]
+}
+
+run "is_private_and_looks_every_ten_seconds" {
+  command = plan
+
+  assert {
+    condition     = !aws_eks_cluster.this.vpc_config[0].endpoint_public_access && aws_eks_cluster.this.vpc_config[0].endpoint_private_access
+    error_message = "the Kubernetes API is public"
+  }
+
+  assert {
+    condition     = aws_eks_cluster.this.kube_controller_manager_config[0].horizontal_pod_autoscaler_controller_config[0].horizontal_pod_autoscaler_sync_period == "10s"
+    error_message = "the HorizontalPodAutoscaler does not look every ten seconds"
+  }
+
+  assert {
+    condition     = aws_launch_template.node.metadata_options[0].http_tokens == "required" && aws_launch_template.node.metadata_options[0].http_put_response_hop_limit == 1
+    error_message = "a pod can ask for the node's role"
+  }
+}
+
+run "is_reached_from_named_networks" {
+  command = plan
+
+  variables {
+    public_access_cidrs = ["192.0.2.0/24"]
+    kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    admin_role_arns     = { operators = "arn:aws:iam::123456789012:role/operators" }
+  }
+
+  assert {
+    condition     = aws_eks_cluster.this.vpc_config[0].endpoint_public_access && length(aws_eks_cluster.this.vpc_config[0].public_access_cidrs) == 1
+    error_message = "not reached from the network that was named"
+  }
+
+  assert {
+    condition     = aws_eks_cluster.this.encryption_config[0].provider[0].key_arn == var.kms_key_arn
+    error_message = "Secrets are not encrypted with the key"
+  }
+
+  assert {
+    condition     = aws_eks_access_policy_association.admin["operators"].principal_arn == var.admin_role_arns["operators"]
+    error_message = "operators do not administer the cluster"
+  }
+}
+
+run "refuses_what_cannot_be" {
+  command = plan
+
+  variables {
+    name                    = "Cluster_"
+    kubernetes_version      = "1.29"
+    subnet_ids              = ["subnet-1"]
+    public_access_cidrs     = ["0.0.0.0/0"]
+    hpa_sync_period_seconds = 5
+    node_group              = { min_size = 3, max_size = 2 }
+    admin_role_arns         = { operators = "operators" }
+    kms_key_arn             = "alias/secrets"
+    log_retention_days      = 2
+  }
+
+  expect_failures = [
+    var.name, var.kubernetes_version, var.subnet_ids, var.public_access_cidrs, var.hpa_sync_period_seconds, var.node_group,
+    var.admin_role_arns, var.kms_key_arn, var.log_retention_days,
+  ]
+}
