@@ -150,6 +150,16 @@ run "refuses_a_key_that_is_no_arn" {
   expect_failures = [var.api_keys_arn]
 }
 
+run "refuses_half_an_environment" {
+  command = plan
+
+  variables {
+    provisioned_concurrency = 0.5
+  }
+
+  expect_failures = [var.provisioned_concurrency]
+}
+
 run "refuses_secrets_in_the_environment" {
   command = plan
 

@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "trust" {
 
 data "aws_iam_policy_document" "function" {
   #checkov:skip=CKV_AWS_356:The actions on network interfaces know no resource before the interface is there; the function's own code is denied them.
-  #checkov:skip=CKV_AWS_111:As above.
+  #checkov:skip=CKV_AWS_111:Network interfaces again: they know no resource before they are there.
   statement {
     sid       = "WriteItsLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -98,12 +98,13 @@ run "refuses_what_cannot_be" {
     oidc_provider_arn = "https://oidc.eks.eu-central-1.amazonaws.com/id/0"
     keda_version      = "3"
     keda_namespace    = "-"
+    set               = { "rabbitmq.auth.password" = "secret" }
     values            = ["a: b: c"]
   }
 
   expect_failures = [
     var.name, var.namespace, var.chart, var.image, var.broker, var.qdrant, var.secrets_revision, var.bucket,
-    var.oidc_provider_arn, var.keda_version, var.keda_namespace, var.values,
+    var.oidc_provider_arn, var.keda_version, var.keda_namespace, var.set, var.values,
   ]
 }
 

@@ -159,6 +159,11 @@ variable "set" {
   description = "Single values of the chart by their paths, after all else, as { \"ingestConsume.scaling.maxReplicas\" = \"20\" }. No secrets: they would be in the state."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for path in keys(var.set) : can(regex("^[a-zA-Z][\\w.\\[\\]-]*$", path)) && !can(regex("(?i)(password|apikey|secretaccesskey|apikeys.keys)", path))])
+    error_message = "set: paths of values, as ingestConsume.scaling.maxReplicas; a secret has a way of its own."
+  }
 }
 
 variable "values" {

@@ -67,7 +67,8 @@ run "refuses_what_cannot_be" {
     kms_key_arn                   = "alias/snapshots"
     abort_incomplete_uploads_days = 0
     old_versions_days             = 1.5
+    access_log_bucket             = "arn:aws:s3:::logs"
   }
 
-  expect_failures = [var.name, var.kms_key_arn, var.abort_incomplete_uploads_days, var.old_versions_days]
+  expect_failures = [var.name, var.kms_key_arn, var.abort_incomplete_uploads_days, var.old_versions_days, var.access_log_bucket]
 }

@@ -51,6 +51,11 @@ variable "access_log_bucket" {
   description = "Bucket that takes S3's access log of this one, below the name of this one; null: none is written."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null || try(!startswith(var.access_log_bucket, "arn:"), false)
+    error_message = "access_log_bucket: the name of another bucket, not its ARN."
+  }
 }
 
 variable "force_destroy" {

@@ -37,7 +37,7 @@ resource "aws_cloudwatch_log_group" "control_plane" {
 
 resource "aws_eks_cluster" "this" {
   #checkov:skip=CKV_AWS_39:Public only where public_access_cidrs names networks, and then to those alone.
-  #checkov:skip=CKV_AWS_38:As above; 0.0.0.0/0 is refused.
+  #checkov:skip=CKV_AWS_38:Named networks alone; 0.0.0.0/0 is refused.
   #checkov:skip=CKV_AWS_58:From 1.28 on EKS encrypts all of the API's data by itself; kms_key_arn adds a key of one's own.
   #checkov:skip=CKV_AWS_339:The list of checkov ends before the versions that EKS supports.
   name                      = var.name
