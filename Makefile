@@ -70,6 +70,16 @@ images: images-deps ## Build the functions' images from one static release build
 images-deps: ## Install what images need from the package registries, if absent
 	@.ci/images-deps "$(TOOLS)"
 
+.PHONY: terraform
+terraform: ## Check terraform/: TF_PLUGIN_DIR=/path/to/mirror for real provider plugins and the run on an AWS emulator
+	@.ci/terraform "$(TOOLS)"
+
+.PHONY: terraform-fmt
+terraform-fmt: ## Format terraform/ and write the tables of its READMEs
+	@.ci/terraform-tools "$(TOOLS)"
+	@"$(TOOLS)/opentofu/tofu" fmt -recursive terraform
+	@"$(TOOLS)/checkov/bin/python" .ci/terraform-rules.py . --write
+
 .PHONY: bench
 bench: ## Measure the parser and the merge beside their references
 	@$(CARGO) bench --package alioth-points --bench json
