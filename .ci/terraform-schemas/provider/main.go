@@ -121,8 +121,29 @@ func (p *provider) StopProvider(context.Context, *tfprotov6.StopProviderRequest)
 	return &tfprotov6.StopProviderResponse{}, nil
 }
 
-func (p *provider) ValidateResourceConfig(context.Context, *tfprotov6.ValidateResourceConfigRequest) (*tfprotov6.ValidateResourceConfigResponse, error) {
-	return &tfprotov6.ValidateResourceConfigResponse{}, nil
+// The one check that Terraform leaves to providers and that schemas suffice for.
+func (p *provider) ValidateResourceConfig(_ context.Context, request *tfprotov6.ValidateResourceConfigRequest) (*tfprotov6.ValidateResourceConfigResponse, error) {
+	known := p.schemas.Resource[request.TypeName]
+	value, err := request.Config.Unmarshal(schema(known).ValueType())
+	if err != nil {
+		return nil, err
+	}
+	var given map[string]tftypes.Value
+	if err := value.As(&given); err != nil {
+		return nil, err
+	}
+	answer := &tfprotov6.ValidateResourceConfigResponse{}
+	for name, a := range known.Attributes {
+		if a.Computed && !a.Optional && !given[name].IsNull() {
+			answer.Diagnostics = append(answer.Diagnostics, &tfprotov6.Diagnostic{
+				Severity:  tfprotov6.DiagnosticSeverityError,
+				Summary:   "Value for an attribute that is computed",
+				Detail:    fmt.Sprintf("%s of %s is the provider's to set.", name, request.TypeName),
+				Attribute: tftypes.NewAttributePath().WithAttributeName(name),
+			})
+		}
+	}
+	return answer, nil
 }
 
 // Reached in tests that apply: what a mock made comes back from the state.

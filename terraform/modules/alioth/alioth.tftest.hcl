@@ -36,7 +36,7 @@ run "secrets_are_neither_in_values_nor_in_the_state" {
   command = apply
 
   assert {
-    condition     = helm_release.alioth.set_wo == null && !strcontains(join("", helm_release.alioth.values), "password")
+    condition     = helm_release.alioth.set_wo == null && helm_release.alioth.set_sensitive == null && !strcontains(join("", helm_release.alioth.values), "password")
     error_message = "the state has a password"
   }
 
