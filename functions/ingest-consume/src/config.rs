@@ -67,6 +67,8 @@ pub struct ConsumeConfig {
     pub retry_max: Span,
     /// Server faults in a row before a message is suspected.
     pub internal_tries: u32,
+    /// How long nothing may be held and nothing come before the process ends, as a Job must; 0: it never does.
+    pub exit_when_idle: Span,
 }
 
 impl Default for ConsumeConfig {
@@ -83,6 +85,7 @@ impl Default for ConsumeConfig {
             retry_min: Span(DEFAULT_RETRY_MIN),
             retry_max: Span(DEFAULT_RETRY_MAX),
             internal_tries: DEFAULT_INTERNAL_TRIES,
+            exit_when_idle: Span::default(),
         }
     }
 }
@@ -134,6 +137,7 @@ mod tests {
             retry_min: Span::default(),
             retry_max: Span::default(),
             internal_tries: 0,
+            exit_when_idle: Span::default(),
         };
         assert_eq!(zeros.problems().len(), 8);
     }

@@ -36,6 +36,8 @@ const TAKE_AT_ONCE: usize = 64;
 pub(crate) enum Ended {
     /// The shutdown token.
     Shutdown,
+    /// Nothing was held and nothing came for as long as was to be waited.
+    Idle,
     /// Somebody closed the broker.
     BrokerClosed,
     /// A bug: a merge panicked. What it held goes back to the queue with the connection.
@@ -52,6 +54,8 @@ pub(crate) struct Consume {
     pub(crate) release: CancellationToken,
     order: WriteOrder,
     held: Held,
+    /// When there was last something to do, or no subscription to hear of it by.
+    busy_at: Instant,
     config: ConsumeConfig,
 }
 
@@ -80,6 +84,7 @@ impl Consume {
             release: CancellationToken::new(),
             order: WriteOrder::new(),
             held: Held::new(hold),
+            busy_at: Instant::now(),
             config,
         }
     }
@@ -98,6 +103,7 @@ impl Consume {
             let due = self.batcher.next_due(now);
             let held_until = self.held.until();
             let look_ahead_at = self.look_ahead_at(now);
+            let idle_at = self.idle_at();
             let has_room = self.held.has_room();
             tokio::select! {
                 biased;
@@ -106,7 +112,13 @@ impl Consume {
                     Ok(left) => self.done(left),
                     Err(panic) => return Ended::Panicked(panic),
                 },
-                _ = readiness.tick() => subscribed(self.consumer.is_ready()),
+                _ = readiness.tick() => {
+                    let is_ready = self.consumer.is_ready();
+                    if !is_ready {
+                        self.busy_at = now;
+                    }
+                    subscribed(is_ready);
+                }
                 () = at(held_until) => if let Err(panic) = self.give_back(shutdown).await {
                     return Ended::Panicked(panic);
                 },
@@ -117,8 +129,17 @@ impl Consume {
                     Some(delivery) => self.take_available(delivery),
                     None => return Ended::BrokerClosed,
                 },
+                // Last: what has come meanwhile goes before.
+                () = at(idle_at) => return Ended::Idle,
             }
         }
+    }
+
+    /// When the process has been idle for long enough to end.
+    fn idle_at(&self) -> Option<Instant> {
+        let patience = self.config.exit_when_idle.0;
+        let idle = self.held.messages() == 0 && self.consumer.is_ready();
+        (idle && !patience.is_zero()).then(|| self.busy_at + patience)
     }
 
     /// Takes a delivery and those that are there already.
@@ -241,6 +262,7 @@ impl Consume {
         let order = &self.order;
         self.held
             .forget_settled(|ticket| order.is_unsettled(ticket));
+        self.busy_at = Instant::now();
     }
 
     /// When to look past what collections that take nothing have of the subscription: at once while others are

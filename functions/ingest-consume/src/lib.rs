@@ -105,7 +105,7 @@ pub enum RunError {
     Drain(#[from] DrainDeadlineMissed),
 }
 
-/// Applies queued writes until `shutdown` is cancelled, then drains. Closing the broker is the caller's.
+/// Applies queued writes until `shutdown` is cancelled, or as long as there are any when that is configured, then drains. Closing the broker is the caller's.
 ///
 /// # Errors
 /// `Metrics` and `Consume` at once; `Drain` when the drain deadline is missed.
@@ -173,7 +173,9 @@ async fn run_with(
         .run(&shutdown, |is_ready| subscribed.set(is_ready))
         .await
     {
-        Ended::Shutdown => Ok(drain::drain(consume, &consuming, config.drain.timeout.0).await?),
+        Ended::Shutdown | Ended::Idle => {
+            Ok(drain::drain(consume, &consuming, config.drain.timeout.0).await?)
+        }
         Ended::BrokerClosed => Err(RunError::Consume {
             queue,
             source: None,

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{
     DEADLINE,
     binary::Process,
-    world::{Queues, collection, count, message, point},
+    world::{Queues, collection, count, message, point, writes},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,6 +60,40 @@ async fn without_a_broker_it_is_alive_and_not_ready() {
     })
     .await;
     assert_eq!(process.status("/readyz").await, Some(503));
+    process.signal("TERM").await;
+    assert_eq!(process.wait().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_ends_by_itself_once_the_queue_is_empty() {
+    const WRITES: u64 = 200;
+    let queues = Queues::rabbitmq().await;
+    let qdrant = Qdrant::start().await;
+    let films = collection(&qdrant).await;
+    queues.publish(writes(&films, 0..WRITES)).await;
+    let idle = [("ALIOTH_EXIT_WHEN_IDLE", "300ms")];
+    let mut process = Process::start(&queues, &qdrant.grpc_url(), &idle);
+    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
+    assert_eq!(count(&qdrant, &films).await, WRITES);
+    assert_eq!(queues.ready(alioth_broker::Queue::Ingest).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_holds_what_qdrant_does_not_take_is_not_idle() {
+    let queues = Queues::rabbitmq().await;
+    let qdrant = Qdrant::start().await;
+    let films = collection(&qdrant).await;
+    queues.publish(writes(&films, 0..3)).await;
+    let idle = [
+        ("ALIOTH_EXIT_WHEN_IDLE", "300ms"),
+        ("ALIOTH_RETRY_MIN", "500ms"),
+        ("ALIOTH_RETRY_MAX", "500ms"),
+    ];
+    let mut process = Process::start(&queues, "http://127.0.0.1:1", &idle);
+    let retries = || process.metric("alioth_consume_retries_total");
+    // The pauses before these are longer than it may be idle.
+    wait_until(DEADLINE, || async { retries().await >= 4.0 }).await;
+    assert_eq!(process.status("/livez").await, Some(200));
     process.signal("TERM").await;
     assert_eq!(process.wait().await.code(), Some(0));
 }
