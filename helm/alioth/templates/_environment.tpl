@@ -134,6 +134,10 @@ does not load, so each container gets the sections of its own `settings.rs` and 
   value: {{ .Values.ingestConsume.prefetch | quote }}
 - name: ALIOTH_DRAIN_TIMEOUT
   value: {{ .Values.ingestConsume.drainTimeout }}
+{{- if eq .Values.ingestConsume.mode "job" }}
+- name: ALIOTH_EXIT_WHEN_IDLE
+  value: {{ .Values.ingestConsume.job.idleTimeout }}
+{{- end }}
 {{- include "alioth.env.settings" (dict "prefix" "ALIOTH_" "settings" .Values.ingestConsume.config) }}
 {{- end }}
 
