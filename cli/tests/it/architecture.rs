@@ -73,6 +73,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("lapin", &["alioth-broker"]),
     ("redb", &["alioth-broker"]),
     ("qdrant-edge", &["alioth-embedded"]),
+    ("s3s", &["alioth-embedded"]),
     ("opentelemetry", &["alioth-telemetry"]),
     ("opentelemetry-otlp", &["alioth-telemetry"]),
     ("opentelemetry_sdk", &["alioth-telemetry"]),

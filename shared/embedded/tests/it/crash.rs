@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use alioth_embedded::{EmbeddedNode, NodeConfig};
+use alioth_embedded::{EmbeddedNode, EmbeddedS3, NodeConfig, S3Config};
 use alioth_testkit::wait_for;
 use qdrant_client::qdrant::{
     CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance,
@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::setup::{Outcome, count, json_of, numbered, point};
 
 const DIRECTORY: &str = "ALIOTH_TEST_NODE_DIRECTORY";
+/// Id and secret of the one who may call the S3 beside the node.
+pub(crate) const S3_KEY: &str = "survivor";
 const COLLECTION: &str = "survivors";
 const BATCH: u64 = 100;
 
@@ -36,11 +38,15 @@ async fn node_process() -> Outcome {
     let directory = Path::new(&directory);
     let config = NodeConfig::on_loopback(directory.join("node"));
     let node = EmbeddedNode::start(config, CancellationToken::new()).await?;
+    let config = S3Config {
+        access_key_id: S3_KEY.to_owned(),
+        secret_access_key: S3_KEY.to_owned(),
+        ..S3Config::on_loopback(directory.join("s3"))
+    };
+    let s3 = EmbeddedS3::start(config, CancellationToken::new()).await?;
     let unfinished = directory.join("address.new");
-    std::fs::write(
-        &unfinished,
-        format!("{}\n{}", node.grpc_url(), node.rest_url()),
-    )?;
+    let urls = [node.grpc_url(), node.rest_url(), s3.url()];
+    std::fs::write(&unfinished, urls.join("\n"))?;
     std::fs::rename(unfinished, directory.join("address"))?;
     node.stopped().await?;
     Ok(())
@@ -208,6 +214,7 @@ pub(crate) struct NodeProcess {
     process: Child,
     grpc_url: String,
     pub(crate) rest_url: String,
+    pub(crate) s3_url: String,
 }
 
 impl NodeProcess {
@@ -249,12 +256,13 @@ pub(crate) async fn start(directory: &Path) -> anyhow::Result<NodeProcess> {
         }
     })
     .await;
-    let Some((grpc_url, rest_url)) = urls.split_once('\n') else {
-        anyhow::bail!("not two addresses: {urls}");
-    };
+    let urls: Vec<String> = urls.lines().map(str::to_owned).collect();
+    let [grpc_url, rest_url, s3_url] = <[String; 3]>::try_from(urls)
+        .map_err(|urls| anyhow::anyhow!("not three addresses: {urls:?}"))?;
     Ok(NodeProcess {
         process,
-        grpc_url: grpc_url.to_owned(),
-        rest_url: rest_url.to_owned(),
+        grpc_url,
+        rest_url,
+        s3_url,
     })
 }

@@ -14,6 +14,7 @@ mod python;
 mod query;
 mod refusals;
 mod rest;
+mod s3;
 mod setup;
 mod snapshot_crash;
 mod snapshot_files;
