@@ -3,6 +3,7 @@
 mod collections;
 mod config;
 mod error;
+mod estimate;
 mod metrics;
 mod outcome;
 mod plan;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{RetentionConfig, SnapshotConfig, What};
 pub use error::{SnapshotError, of_qdrant, of_store};
+pub use estimate::estimate;
 pub use metrics::{METRIC_NAMES, Metrics};
 pub use outcome::{
     Outcome, Pruned, Removed, SavedCollection, SavedCollections, SavedNode, SavedStorage,

@@ -83,25 +83,22 @@ impl SnapshotStore {
         shard: &Shard,
         depth: Depth,
     ) -> Result<Option<ObjectFault>, StoreError> {
-        let looked = match depth {
-            Depth::Lengths => self.compare_length(shard).await,
-            Depth::Contents => self.compare_contents(shard).await,
-        };
-        match looked {
-            Ok(()) => Ok(None),
-            Err(StoreError::Integrity {
-                what,
-                expected,
-                found,
-                ..
-            }) => Ok(Some(ObjectFault::Differs {
-                what,
-                expected,
-                found,
-            })),
-            Err(error) if error.class() == FaultClass::MissingKey => Ok(Some(ObjectFault::Missing)),
-            Err(error) => Err(error),
+        match depth {
+            Depth::Lengths => fault_in(self.compare_length(shard).await),
+            Depth::Contents => self.verify_contents(shard, |_| {}).await,
         }
+    }
+
+    /// Reads one object and compares its SHA-256 with the manifest; tells how many bytes have come, as they come.
+    ///
+    /// # Errors
+    /// `Get` when it could not be looked at.
+    pub async fn verify_contents(
+        &self,
+        shard: &Shard,
+        read: impl Fn(u64),
+    ) -> Result<Option<ObjectFault>, StoreError> {
+        fault_in(self.compare_contents(shard, read).await)
     }
 
     async fn compare_length(&self, shard: &Shard) -> Result<(), StoreError> {
@@ -118,9 +115,30 @@ impl SnapshotStore {
         }
     }
 
-    async fn compare_contents(&self, shard: &Shard) -> Result<(), StoreError> {
+    async fn compare_contents(&self, shard: &Shard, read: impl Fn(u64)) -> Result<(), StoreError> {
         let mut chunks = self.get_shard(shard).await?;
-        while chunks.next().await.transpose()?.is_some() {}
+        while let Some(chunk) = chunks.next().await {
+            read(chunk?.len() as u64);
+        }
         Ok(())
+    }
+}
+
+/// Tells what is wrong with an object from what kept it from being looked at.
+fn fault_in(looked: Result<(), StoreError>) -> Result<Option<ObjectFault>, StoreError> {
+    match looked {
+        Ok(()) => Ok(None),
+        Err(StoreError::Integrity {
+            what,
+            expected,
+            found,
+            ..
+        }) => Ok(Some(ObjectFault::Differs {
+            what,
+            expected,
+            found,
+        })),
+        Err(error) if error.class() == FaultClass::MissingKey => Ok(Some(ObjectFault::Missing)),
+        Err(error) => Err(error),
     }
 }

@@ -11,7 +11,7 @@ mod traces;
 pub use admin::{AdminConfig, AdminEndpoint, admin_router, registry};
 pub use error::TelemetryError;
 pub use listen::listen;
-pub use logs::{LogConfig, LogFormat, init};
+pub use logs::{LogConfig, LogFormat, init, init_on_stderr};
 pub use prometheus;
 pub use readiness::{Condition, Readiness};
 pub use telemetry::{Telemetry, TelemetryConfig};

@@ -1,4 +1,4 @@
-//! Logs on standard output. Never payloads, vectors or credentials: callers pass fields, not bodies.
+//! Logs on standard output, or error. Never payloads, vectors or credentials: callers pass fields, not bodies.
 
 use alioth_config::Section;
 use serde::Deserialize;
@@ -55,6 +55,21 @@ impl Section for LogConfig {
 /// # Errors
 /// `Filter`, and `Install` when called twice.
 pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
+    init_to(config, std::io::stdout)
+}
+
+/// The same on standard error, for commands whose standard output is their answer.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_on_stderr(config: &LogConfig) -> Result<(), TelemetryError> {
+    init_to(config, std::io::stderr)
+}
+
+fn init_to<W>(config: &LogConfig, writer: W) -> Result<(), TelemetryError>
+where
+    W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&config.level)
         .map_err(TelemetryError::Filter)?
         .add_directive(
@@ -67,8 +82,9 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
             .json()
             .flatten_event(true)
             .with_current_span(false)
+            .with_writer(writer)
             .boxed(),
-        LogFormat::Text => fmt::layer().with_target(false).boxed(),
+        LogFormat::Text => fmt::layer().with_target(false).with_writer(writer).boxed(),
     };
     tracing_subscriber::registry()
         .with(filter)

@@ -22,6 +22,27 @@ fn saved(outcome: Outcome) -> SavedCollections {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_will_move_is_guessed_by_the_newest_snapshot() {
+    let world = World::start().await;
+    let movies = world.collection("movies", 500).await;
+    let songs = world.collection("songs", 3).await;
+    let estimate = async |names: &[&str]| {
+        let request = world.of_collections(names);
+        snapshot::estimate(&world.store, &request).await
+    };
+    assert_eq!(estimate(&[]).await, 0, "there is none yet");
+    let done = saved(world.run(&config(), &[]).await.unwrap());
+    let bytes = |name: &str| {
+        let found = done.collections.iter().find(|saved| saved.name == name);
+        found.unwrap().bytes
+    };
+    assert_eq!(estimate(&[]).await, done.bytes);
+    assert_eq!(estimate(&[&movies]).await, bytes(&movies));
+    assert_eq!(estimate(&["songs*"]).await, bytes(&songs));
+    assert_eq!(estimate(&["new"]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_holds_every_shard_and_says_what_it_is_of() {
     let world = World::start().await;
     let movies = world.collection("movies", 500).await;

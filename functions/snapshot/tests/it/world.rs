@@ -202,7 +202,7 @@ impl World {
         }
     }
 
-    fn of_collections(&self, names: &[&str]) -> BackupRequest {
+    pub(crate) fn of_collections(&self, names: &[&str]) -> BackupRequest {
         BackupRequest::Collections {
             job_id: self.job_id.clone(),
             collections: names.iter().map(|name| (*name).to_owned()).collect(),
