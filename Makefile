@@ -14,7 +14,7 @@ help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: ## Build, load 3,200 films through a standalone Alioth, search them, stop
+demo: ## Build, load 3,200 films through a standalone Alioth, search, snapshot, drop and restore them, stop
 	@$(CARGO) build $(QUIET) --profile $(PROFILE) --package alioth
 	@$(TARGET)/$(PROFILE)/alioth demo --data loadtest/data/movies.parquet
 

@@ -1,5 +1,7 @@
 //! `alioth demo`: real films through the whole system, in one process and one screen of output.
 
+mod backup;
+
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -36,7 +38,7 @@ pub(crate) struct DemoArgs {
     /// File of films
     #[arg(long, default_value = "loadtest/data/movies.parquet")]
     data: PathBuf,
-    /// How long the points may take to be applied once they are accepted
+    /// How long the points may take to be applied once they are accepted, and each job to be done
     #[arg(long, default_value = "2m", value_parser = load::span)]
     deadline: Duration,
 }
@@ -95,17 +97,51 @@ async fn show(args: &DemoArgs, standalone: &Standalone, addresses: &Addresses) -
     );
     ensure!(dead == 0, "{dead} messages were dead-lettered");
 
+    let before = search(&qdrant).await?;
+    for line in &before {
+        crate::say(line);
+    }
+
+    let client = backup::Client::connect(addresses, standalone.bucket(), args.deadline).await?;
+    let snapshot = client.snapshot(COLLECTION).await?;
+    crate::say(&format!("snapshot {snapshot}"));
+    qdrant
+        .delete_collection(COLLECTION)
+        .await
+        .context("drop the collection")?;
+    crate::say(&format!("dropped {COLLECTION}"));
+    let restored = client.restore(COLLECTION).await?;
+    let counted = count(&qdrant).await?;
+    ensure!(
+        counted == applied,
+        "{counted} of {applied} points were restored"
+    );
+    let after = search(&qdrant).await?;
+    ensure!(
+        after == before,
+        "other films are nearest after the restore:\n{}",
+        after.join("\n")
+    );
+    crate::say(&format!(
+        "restored {COLLECTION}: {restored} · the same {counted} points, the same nearest films"
+    ));
+    Ok(())
+}
+
+/// A line a title, with the films nearest to it.
+async fn search(qdrant: &Qdrant) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
     for title in TITLES {
-        let film = find(&qdrant, title).await?;
-        let neighbours = nearest(&qdrant, &film).await?;
+        let film = find(qdrant, title).await?;
+        let neighbours = nearest(qdrant, &film).await?;
         ensure!(
             neighbours.len() as u64 == NEIGHBOURS,
             "{title} has {} neighbours",
             neighbours.len()
         );
-        crate::say(&format!("nearest to {title}: {}", list(&neighbours)));
+        lines.push(format!("nearest to {title}: {}", list(&neighbours)));
     }
-    Ok(())
+    Ok(lines)
 }
 
 /// Loads the file over HTTP, as any client would.
@@ -121,9 +157,7 @@ async fn accept(args: &DemoArgs, addresses: &Addresses) -> Result<Summary> {
 async fn wait_until_applied(qdrant: &Qdrant, wanted: u64, deadline: Duration) -> Result<u64> {
     let started = Instant::now();
     loop {
-        let request = CountPointsBuilder::new(COLLECTION).exact(true);
-        let response = qdrant.count(request).await.context("count the points")?;
-        let count = response.result.map_or(0, |result| result.count);
+        let count = count(qdrant).await?;
         if count >= wanted {
             return Ok(count);
         }
@@ -132,6 +166,12 @@ async fn wait_until_applied(qdrant: &Qdrant, wanted: u64, deadline: Duration) ->
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+async fn count(qdrant: &Qdrant) -> Result<u64> {
+    let request = CountPointsBuilder::new(COLLECTION).exact(true);
+    let response = qdrant.count(request).await.context("count the points")?;
+    Ok(response.result.map_or(0, |result| result.count))
 }
 
 async fn find(qdrant: &Qdrant, title: &str) -> Result<RetrievedPoint> {

@@ -22,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-pub(crate) use self::progress::Progress;
+pub(crate) use self::{client::http_client, progress::Progress};
 use self::{
     client::{Client, Sent},
     rows::{BadRow, Format, Mapping, Row},

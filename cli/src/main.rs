@@ -2,8 +2,15 @@
 
 mod demo;
 mod exit;
+mod jobs;
 mod load;
+mod local_jobs;
+mod output;
+mod restore;
+mod settings;
+mod snapshots;
 mod standalone;
+mod transfer;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -25,7 +32,15 @@ enum Command {
     Standalone(standalone::StandaloneArgs),
     /// Load a Parquet or NDJSON file through an Alioth
     Load(load::LoadArgs),
-    /// Start a standalone Alioth, load 3,200 films through it, search them, stop
+    /// Create, list, show, verify and prune snapshots in S3
+    #[command(subcommand)]
+    Snapshots(snapshots::SnapshotsCommand),
+    /// Restore collections, or a whole cluster, from a snapshot in S3
+    Restore(restore::RestoreArgs),
+    /// Show what became of snapshots and restores
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    /// Start a standalone Alioth, load 3,200 films through it, search them, snapshot, drop and restore them, stop
     Demo(demo::DemoArgs),
 }
 
@@ -57,6 +72,9 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Standalone(args) => standalone::command(args).await,
         Command::Load(args) => load::command(args).await,
+        Command::Snapshots(command) => snapshots::command(command).await,
+        Command::Restore(args) => restore::command(args).await,
+        Command::Jobs(command) => jobs::command(command).await,
         Command::Demo(args) => demo::command(args).await,
     }
 }

@@ -2,7 +2,7 @@
 //! the same client code; nothing here does what a function does.
 
 mod engines;
-mod settings;
+mod jobs;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,20 +12,22 @@ use std::{
 
 use alioth_broker::{Broker, Queue};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
-use alioth_embedded::NodeHandle;
+use alioth_embedded::{NodeHandle, S3Handle};
+use alioth_job_runner::JobMetrics;
 use alioth_lifecycle::Shutdown;
+use alioth_snapshot_store::{Credentials, S3Config};
 use alioth_telemetry::{Readiness, Tracer, Traces};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::settings::Settings;
-use crate::exit::Exit;
+use self::jobs::Jobs;
+use crate::{exit::Exit, settings::Settings};
 
 /// Runs every function in one process.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StandaloneArgs {
-    /// Where the queue and the collections are kept; created if absent
+    /// Where the queue, the collections and their snapshots are kept; created if absent
     #[arg(long, default_value = "alioth-data")]
     data_dir: PathBuf,
     /// Address that everything listens on; there are no keys by default, so it is only this machine's
@@ -40,8 +42,11 @@ pub(crate) struct StandaloneArgs {
     /// gRPC port of the embedded Qdrant node
     #[arg(long, default_value_t = 6334)]
     qdrant_grpc_port: u16,
+    /// Port of the embedded S3, on this machine only
+    #[arg(long, default_value_t = 8333)]
+    s3_port: u16,
     /// Take free ports instead; a line on standard output tells which
-    #[arg(long, conflicts_with_all = ["port", "qdrant_port", "qdrant_grpc_port"])]
+    #[arg(long, conflicts_with_all = ["port", "qdrant_port", "qdrant_grpc_port", "s3_port"])]
     free_ports: bool,
 }
 
@@ -51,6 +56,7 @@ pub(crate) struct Ports {
     http: SocketAddr,
     qdrant_rest: SocketAddr,
     qdrant_grpc: SocketAddr,
+    s3: u16,
 }
 
 impl Ports {
@@ -60,15 +66,18 @@ impl Ports {
             http: free,
             qdrant_rest: free,
             qdrant_grpc: free,
+            s3: 0,
         }
     };
 
     fn of(args: &StandaloneArgs) -> Self {
-        let at = |port| SocketAddr::new(args.host, if args.free_ports { 0 } else { port });
+        let number = |port| if args.free_ports { 0 } else { port };
+        let at = |port| SocketAddr::new(args.host, number(port));
         Self {
             http: at(args.port),
             qdrant_rest: at(args.qdrant_port),
             qdrant_grpc: at(args.qdrant_grpc_port),
+            s3: number(args.s3_port),
         }
     }
 }
@@ -82,11 +91,13 @@ pub(crate) struct Addresses {
     pub(crate) qdrant_grpc: String,
     /// REST of the embedded node; a configured Qdrant's is not known here.
     pub(crate) qdrant_rest: Option<String>,
+    /// The file with what commands need to reach the embedded S3; a configured one's is not known here.
+    pub(crate) s3_environment: Option<PathBuf>,
 }
 
 /// Runs the command until SIGTERM or SIGINT.
 pub(crate) async fn command(args: StandaloneArgs) -> Result<Exit> {
-    let settings = Settings::from_process()?;
+    let settings = Settings::for_standalone()?;
     alioth_telemetry::init(&settings.log)?;
     let traces = Traces::start(
         &settings.traces,
@@ -105,6 +116,9 @@ pub(crate) async fn command(args: StandaloneArgs) -> Result<Exit> {
     if let Some(rest) = &addresses.qdrant_rest {
         line.push_str(&format!(" and REST at {rest}"));
     }
+    if let Some(file) = &addresses.s3_environment {
+        line.push_str(&format!(", snapshots' environment in {}", file.display()));
+    }
     crate::say(&line);
     let ended = standalone.ended().await;
     traces.flush(shutdown.time_left(drain)).await;
@@ -117,6 +131,8 @@ pub(crate) struct Standalone {
     addresses: Addresses,
     broker: Arc<dyn Broker>,
     node: Option<NodeHandle>,
+    s3: Option<S3Handle>,
+    bucket: (S3Config, Credentials),
     functions: JoinSet<Result<()>>,
     token: CancellationToken,
 }
@@ -146,9 +162,12 @@ impl Standalone {
         let registry = alioth_telemetry::registry("standalone", env!("CARGO_PKG_VERSION"))?;
         let readiness = Readiness::new();
         let node = engines::node(&mut settings, data_dir, ports).await?;
+        let (s3, credentials) = engines::s3(&mut settings, data_dir, ports).await?;
         let broker = engines::broker(&settings, data_dir, &registry).await?;
         broker.declare().await.context("declare the topology")?;
         let cluster = Cluster::new(&settings.qdrant, ClusterMetrics::register(&registry)?)?;
+        let job_metrics = JobMetrics::register(&registry)?;
+        let snapshot_metrics = snapshot::Metrics::register(&registry)?;
         let listener = TcpListener::bind(ports.http)
             .await
             .with_context(|| format!("listen on {}", ports.http))?;
@@ -156,6 +175,7 @@ impl Standalone {
             http: format!("http://{}", listener.local_addr()?),
             qdrant_grpc: settings.qdrant.url[0].clone(),
             qdrant_rest: node.as_ref().map(NodeHandle::rest_url),
+            s3_environment: s3.is_some().then(|| data_dir.join("s3/environment")),
         };
 
         let token = shutdown.token();
@@ -189,10 +209,27 @@ impl Standalone {
             let ended = ingest_consume::run(config, consume, until).await;
             ended.context("ingest-consume")
         });
+        let bucket = (settings.s3.clone(), credentials.clone());
+        let jobs = Jobs {
+            settings,
+            credentials,
+            broker: Arc::clone(&broker),
+            job_metrics,
+            snapshot_metrics,
+            token: token.clone(),
+        };
+        // On a thread of its own: the compiler cannot tell that futures of async closures are Send.
+        let runtime = tokio::runtime::Handle::current();
+        functions.spawn_blocking(move || {
+            runtime.block_on(jobs.run());
+            Ok(())
+        });
         Ok(Self {
             addresses,
             broker,
             node,
+            s3,
+            bucket,
             functions,
             token,
         })
@@ -201,6 +238,11 @@ impl Standalone {
     /// Where clients find it.
     pub(crate) fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// How a client reaches the bucket.
+    pub(crate) fn bucket(&self) -> (S3Config, Credentials) {
+        self.bucket.clone()
     }
 
     /// Messages in a queue, ready or being worked on.
@@ -227,6 +269,9 @@ impl Standalone {
         self.broker.close().await;
         if let Some(node) = self.node {
             outcome = outcome.and(node.stop().await.context("stop the embedded node"));
+        }
+        if let Some(s3) = self.s3 {
+            outcome = outcome.and(s3.stop().await.context("stop the embedded S3"));
         }
         outcome
     }

@@ -60,6 +60,15 @@ enum Verdict {
     Hopeless(StatusCode, String),
 }
 
+/// A client of Alioth's HTTP.
+pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    // An error says that the process has a provider already.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    reqwest::Client::builder().timeout(timeout).build()
+}
+
 impl Client {
     pub(crate) fn new(
         base_url: &str,
@@ -68,17 +77,13 @@ impl Client {
         timeout: Duration,
         give_up_after: Duration,
     ) -> anyhow::Result<Self> {
-        // An error says that the process has a provider already.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
         let mut url = reqwest::Url::parse(base_url)?;
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("{base_url} cannot be a base address"))?
             .pop_if_empty()
             .extend(["collections", collection, "points"]);
         Ok(Self {
-            http: reqwest::Client::builder().timeout(timeout).build()?,
+            http: http_client(timeout)?,
             points_url: url.into(),
             api_key,
             give_up_after,

@@ -1,111 +1,12 @@
 //! `alioth` as a process.
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-    time::Duration,
-};
+use std::{io::Write as _, path::Path, time::Duration};
 
 use alioth_testkit::wait_until;
-use qdrant_client::{
-    Qdrant,
-    qdrant::{CountPointsBuilder, CreateCollectionBuilder, Distance, VectorParamsBuilder},
-};
+
+use crate::process::{Standalone, alioth, count, create, output, output_of, text};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-
-fn alioth(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alioth"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-async fn output(arguments: &[&str]) -> Output {
-    let mut command = alioth(arguments);
-    tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A standalone Alioth; killed when dropped.
-struct Standalone {
-    child: Child,
-    http: String,
-    qdrant: String,
-}
-
-impl Standalone {
-    /// Starts it on free ports and reads their addresses from what it prints.
-    async fn start(data_dir: &Path) -> Self {
-        let data_dir = data_dir.to_str().unwrap().to_owned();
-        tokio::task::spawn_blocking(move || {
-            let mut child = alioth(&["standalone", "--data-dir", &data_dir, "--free-ports"])
-                .env("ALIOTH_LOG_LEVEL", "warn")
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let stdout = BufReader::new(child.stdout.take().unwrap());
-            let mut lines = stdout.lines().map_while(Result::ok);
-            let line = lines
-                .find(|line| line.starts_with("alioth takes writes"))
-                .unwrap();
-            let address = |name: &str| {
-                let (_, rest) = line
-                    .split_once(name)
-                    .unwrap_or_else(|| panic!("{name} is not in {line:?}"));
-                rest.split_whitespace().next().unwrap().to_owned()
-            };
-            Self {
-                http: address("writes at "),
-                qdrant: address("Qdrant's gRPC at "),
-                child,
-            }
-        })
-        .await
-        .unwrap()
-    }
-
-    fn client(&self) -> Qdrant {
-        Qdrant::from_url(&self.qdrant)
-            .skip_compatibility_check()
-            .build()
-            .unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for Standalone {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-async fn create(client: &Qdrant, collection: &str) {
-    let vectors = VectorParamsBuilder::new(2, Distance::Dot);
-    client
-        .create_collection(CreateCollectionBuilder::new(collection).vectors_config(vectors))
-        .await
-        .unwrap();
-}
-
-async fn count(client: &Qdrant, collection: &str) -> u64 {
-    let request = CountPointsBuilder::new(collection).exact(true);
-    let response = client.count(request).await.unwrap();
-    response.result.unwrap().count
-}
 
 fn points_file(folder: &Path, lines: &[String]) -> String {
     let path = folder.join("points.ndjson");
@@ -135,6 +36,9 @@ async fn demo_loads_searches_and_stops() {
         "accepted 3200 · applied 3200 · dead-lettered 0",
         "nearest to The Lion King: Up",
         "Monsters, Inc.",
+        "dropped movies",
+        "the same 3200 points, the same nearest films",
+        "stopped; nothing is left behind",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
     }
@@ -280,9 +184,7 @@ async fn bad_configuration_exits_64_and_names_every_problem() {
     command
         .env("ALIOTH_DRAIN_TIMEOUT", "soon")
         .env("ALIOTH_QDRANT_ULR", "x");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
+    let output = output_of(command).await;
     assert_eq!(output.status.code(), Some(64));
     let complaint = text(&output.stderr);
     assert!(
@@ -293,4 +195,19 @@ async fn bad_configuration_exits_64_and_names_every_problem() {
         complaint.contains("did you mean ALIOTH_QDRANT_URL?"),
         "{complaint}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_an_engine_s_address_is_no_address() {
+    let mut command = alioth(&["standalone"]);
+    command
+        .env("ALIOTH_QDRANT_URL", "http://127.0.0.1:9")
+        .env("ALIOTH_S3_ENDPOINT", "http://127.0.0.1:9");
+    let output = output_of(command).await;
+    assert_eq!(output.status.code(), Some(64));
+    let complaint = text(&output.stderr);
+    for variable in ["ALIOTH_QDRANT_REST_URL", "ALIOTH_S3_BUCKET"] {
+        let expected = format!("{variable}: is not set");
+        assert!(complaint.contains(&expected), "{complaint}");
+    }
 }

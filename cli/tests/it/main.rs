@@ -4,3 +4,7 @@
 mod architecture;
 mod chart;
 mod command;
+mod jobs;
+mod process;
+mod snapshots;
+mod world;
