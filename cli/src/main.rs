@@ -67,16 +67,24 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(command: Command) -> anyhow::Result<Exit> {
-    match command {
-        Command::Standalone(args) => standalone::command(args).await,
-        Command::Load(args) => load::command(args).await,
-        Command::Snapshots(command) => snapshots::command(command).await,
-        Command::Restore(args) => restore::command(args).await,
-        Command::Jobs(command) => jobs::command(command).await,
-        Command::Demo(args) => demo::command(args).await,
-    }
+fn run(command: Command) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        match command {
+            Command::Standalone(args) => standalone::command(args).await,
+            Command::Load(args) => load::command(args).await,
+            Command::Snapshots(command) => snapshots::command(command).await,
+            Command::Restore(args) => restore::command(args).await,
+            Command::Jobs(command) => jobs::command(command).await,
+            Command::Demo(args) => demo::command(args).await,
+        }
+    });
+    // Without waiting for threads: the embedded node leaves an optimisation behind that nothing can cancel, and
+    // whose updates are in its log. Waiting for it would keep a process that has drained for minutes.
+    runtime.shutdown_background();
+    exit
 }
 
 /// Writes a line for people to standard output. A reader that has gone away is no error.
