@@ -1,7 +1,5 @@
 //! `jobs/<id>.json`: what became of a job. What is in it is the jobs' affair.
 
-use std::cmp::Reverse;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -43,7 +41,8 @@ impl SnapshotStore {
         self.bucket.get_small(&key, LONGEST_JOB_BYTES).await
     }
 
-    /// Every job, the last written first.
+    /// Every job, the last written first; of those written within one second, which is all that S3 tells, the one
+    /// whose id is the greatest: ids of jobs sort by the time they were made.
     ///
     /// # Errors
     /// `List`.
@@ -57,7 +56,7 @@ impl SnapshotStore {
             }
         });
         list.await?;
-        jobs.sort_by_key(|job| Reverse(job.last_modified));
+        jobs.sort_by(|a, b| (b.last_modified, &b.id).cmp(&(a.last_modified, &a.id)));
         Ok(jobs)
     }
 }
