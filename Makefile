@@ -11,7 +11,7 @@ TOOLS   := $(TARGET)/tools
 QUIET   := $(if $(CI),--quiet,)
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-18s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: ## Build, load 3,200 films through a standalone Alioth, search them, stop
@@ -45,5 +45,15 @@ lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 bench: ## Measure the parser and the merge beside their references
 	@$(CARGO) bench --package alioth-points --bench json
 
+.PHONY: bench-guard
+bench-guard: ## Count the hot functions' instructions, and fail over 5 % away from the baseline
+	@$(CARGO) build $(QUIET) --release --package alioth-guard
+	@.ci/bench-guard "$(TARGET)" check
+
+.PHONY: bench-guard-accept
+bench-guard-accept: ## Make the counts of now the baseline
+	@$(CARGO) build $(QUIET) --release --package alioth-guard
+	@.ci/bench-guard "$(TARGET)" accept
+
 .PHONY: ci
-ci: lint test ## What CI runs: the demo is one of the tests; ends with the test runner's summary
+ci: lint bench-guard test ## What CI runs: the demo is one of the tests; ends with the test runner's summary

@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("alioth-jobs", &[]),
     ("alioth-testkit", &["alioth-embedded"]),
+    ("alioth-guard", &["alioth-points"]),
     ("ingest-accept", FUNCTION),
     ("ingest-consume", FUNCTION),
     ("restore", FUNCTION),
@@ -178,7 +179,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn sources_keep_the_rules_a_compiler_does_not_know() {
     let mut files = Vec::new();
-    for folder in ["functions", "shared", "cli"] {
+    for folder in ["functions", "shared", "cli", "loadtest"] {
         sources(&root().join(folder), &mut files);
     }
     assert!(files.len() > 20, "only {} sources were found", files.len());
