@@ -1,6 +1,8 @@
 //! The interface both backends implement.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use alioth_config::Secret;
 
 use crate::{
     error::{ConsumeError, DeclareError, PublishError},
@@ -26,6 +28,24 @@ pub trait Publisher: Send + Sync + 'static {
 
     /// Whether a publish now has a broker to go to.
     fn is_ready(&self) -> bool;
+
+    /// Whether a publish now has a broker to go to, proven by a round trip: for a process that may have been
+    /// suspended and cannot know what became of its connection. One that does not answer is replaced at once, and
+    /// one that is sought is waited for without the pauses of ordinary reconnects, for at most `within`. Where there
+    /// is no connection there is nothing to prove.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    async fn prove(&self, _within: Duration) -> bool {
+        self.is_ready()
+    }
+}
+
+/// Where a new URL comes from when RabbitMQ refuses the credentials of the present one.
+#[async_trait::async_trait]
+pub trait UrlSource: std::fmt::Debug + Send + Sync + 'static {
+    /// Asks for the URL anew; `None` when it cannot be had. Asked at most once an attempt to connect.
+    async fn renewed(&self) -> Option<Secret>;
 }
 
 /// A consumer of one queue. Reconnecting is its own affair. Dropping it unsettled gives everything back.

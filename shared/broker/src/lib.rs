@@ -11,7 +11,7 @@ mod queue;
 pub mod rabbitmq;
 mod shares;
 
-pub use broker::{Broker, Consumer, Publisher};
+pub use broker::{Broker, Consumer, Publisher, UrlSource};
 pub use config::AmqpConfig;
 pub use embedded::{EmbeddedBroker, EmbeddedOptions};
 pub use error::{ConsumeError, DeclareError, OpenError, PublishError};

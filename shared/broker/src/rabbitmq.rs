@@ -3,6 +3,7 @@
 
 mod consumer;
 mod link;
+mod proof;
 mod properties;
 mod publisher;
 mod pump;
@@ -14,10 +15,11 @@ mod window;
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
+use alioth_config::Secret;
 use lapin::{
     options::QueueDeclareOptions,
     tcp::RustlsConnector,
@@ -33,7 +35,7 @@ use self::{
     publisher::RabbitPublisher,
 };
 use crate::{
-    broker::{Broker, Consumer, Publisher},
+    broker::{Broker, Consumer, Publisher, UrlSource},
     config::{AmqpConfig, parse_url},
     error::{ConsumeError, DeclareError, OpenError},
     metrics::BrokerMetrics,
@@ -43,9 +45,12 @@ use crate::{
 /// Everything a connection of ours needs to know.
 #[derive(Debug)]
 struct Settings {
-    uri: AMQPUri,
+    /// Replaced when its credentials are refused and others can be had.
+    uri: RwLock<AMQPUri>,
+    urls: Option<Arc<dyn UrlSource>>,
     /// For amqps; `None` trusts the system's authorities.
     trust: Option<RustlsConnector>,
+    heartbeat_s: u16,
     connection_name: String,
     names: QueueNames,
     limits: QueueLimits,
@@ -56,14 +61,18 @@ struct Settings {
 }
 
 impl Settings {
-    fn new(config: &AmqpConfig, connection_name: &str) -> Result<Self, OpenError> {
-        let mut uri = parse_url(&config.url).map_err(|reason| OpenError::Url { reason })?;
+    fn new(
+        config: &AmqpConfig,
+        connection_name: &str,
+        urls: Option<Arc<dyn UrlSource>>,
+    ) -> Result<Self, OpenError> {
         let heartbeat_s = u16::try_from(config.heartbeat.0.as_secs()).unwrap_or(u16::MAX);
-        uri.query.heartbeat.get_or_insert(heartbeat_s);
-        uri.query.frame_max.get_or_insert(link::FRAME_MAX);
+        let uri = uri(&config.url, heartbeat_s).map_err(|reason| OpenError::Url { reason })?;
         let trust = config.ca_file.as_deref().map(trust_in).transpose()?;
         Ok(Self {
-            uri,
+            uri: RwLock::new(uri),
+            urls,
+            heartbeat_s,
             trust,
             connection_name: connection_name.to_owned(),
             names: QueueNames::new(&config.queue_prefix),
@@ -74,6 +83,46 @@ impl Settings {
             in_flight_bytes: config.in_flight_bytes.as_usize(),
         })
     }
+
+    /// Where to connect to now.
+    fn uri(&self) -> AMQPUri {
+        // Held for a clone or an assignment, neither of which leaves it half done.
+        self.uri
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Asks for another URL after this one's credentials were refused; whether there is one to try.
+    async fn renew_url(&self) -> bool {
+        let Some(urls) = &self.urls else {
+            return false;
+        };
+        let asked = tokio::time::timeout(self.connect_timeout, urls.renewed());
+        let Some(url) = asked.await.ok().flatten() else {
+            return false;
+        };
+        match uri(&url, self.heartbeat_s) {
+            Ok(uri) if uri != self.uri() => {
+                tracing::info!("trying the renewed AMQP URL");
+                *self.uri.write().unwrap_or_else(PoisonError::into_inner) = uri;
+                true
+            }
+            Ok(_) => false,
+            Err(reason) => {
+                tracing::error!(reason, "the renewed AMQP URL");
+                false
+            }
+        }
+    }
+}
+
+/// Reads a URL, and puts into it what a connection of ours asks for.
+fn uri(url: &Secret, heartbeat_s: u16) -> Result<AMQPUri, String> {
+    let mut uri = parse_url(url)?;
+    uri.query.heartbeat.get_or_insert(heartbeat_s);
+    uri.query.frame_max.get_or_insert(link::FRAME_MAX);
+    Ok(uri)
 }
 
 /// One RabbitMQ. Connects when a publisher or consumer is asked for, and again by itself whenever it must.
@@ -96,9 +145,22 @@ impl RabbitMqBroker {
         connection_name: &str,
         metrics: BrokerMetrics,
     ) -> Result<Self, OpenError> {
+        Self::renewing(config, connection_name, metrics, None)
+    }
+
+    /// The same with a source of other URLs, which is asked when RabbitMQ refuses the credentials.
+    ///
+    /// # Errors
+    /// As [`RabbitMqBroker::new`].
+    pub fn renewing(
+        config: &AmqpConfig,
+        connection_name: &str,
+        metrics: BrokerMetrics,
+        urls: Option<Arc<dyn UrlSource>>,
+    ) -> Result<Self, OpenError> {
         // amqps takes the process's default provider. Whoever installed one first has decided.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = Settings::new(config, connection_name)?;
+        let settings = Settings::new(config, connection_name, urls)?;
         Ok(Self {
             settings: Arc::new(settings),
             metrics,

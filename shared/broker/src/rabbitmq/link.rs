@@ -12,7 +12,8 @@ use std::{
 
 use futures_util::StreamExt;
 use lapin::{
-    AsyncTcpStream, Channel, Connection, ConnectionProperties, Event,
+    AsyncTcpStream, Channel, Connection, ConnectionProperties, ErrorKind, Event,
+    protocol::{AMQPErrorKind, AMQPSoftError},
     runtime::default_runtime,
     tcp::TLSConfig,
     uri::{AMQPScheme, AMQPUri},
@@ -37,6 +38,21 @@ pub(super) enum LinkError {
     Amqp(#[from] lapin::Error),
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
+}
+
+impl LinkError {
+    /// Whether the server knows who we say we are, and will not have us.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Amqp(error) => match error.kind() {
+                ErrorKind::ProtocolError(refused) => {
+                    *refused.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+                }
+                _ => false,
+            },
+            Self::TimedOut(_) => false,
+        }
+    }
 }
 
 /// What can be said of an open connection.
@@ -66,7 +82,7 @@ impl Link {
         let socket = Socket::default();
         let guard = socket.clone().shut_on_drop();
         let (kept, limit) = (socket.clone(), settings.connect_timeout);
-        let (uri, runtime) = (settings.uri.clone(), default_runtime()?);
+        let (uri, runtime) = (settings.uri(), default_runtime()?);
         let trust = settings.trust.clone();
         // 20 KB of state, which everything that waits for it would carry.
         let greeting = Box::pin(Connection::connector(

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Settings,
     link::Link,
+    proof::{self, Proofs},
     pump::{End, Pump},
     topology,
 };
@@ -68,6 +69,7 @@ impl Submission {
 #[derive(Debug)]
 pub(super) struct RabbitPublisher {
     submissions: mpsc::UnboundedSender<Submission>,
+    proofs: mpsc::Sender<proof::Request>,
     state: watch::Receiver<State>,
     shares: Shares,
     confirm_timeout: Duration,
@@ -85,8 +87,10 @@ impl RabbitPublisher {
         // Bounded by the semaphores: a message is submitted only with its share of both.
         let (submissions, submitted) = mpsc::unbounded_channel();
         let (state, seen) = watch::channel(State::Away("it is not connected yet".to_owned()));
+        let (proofs, asked) = Proofs::channel();
         let publisher = Self {
             submissions,
+            proofs,
             state: seen,
             shares: Shares::new(
                 settings.in_flight,
@@ -100,6 +104,7 @@ impl RabbitPublisher {
             settings,
             metrics,
             submitted,
+            proofs: asked,
             state,
             shutdown,
         };
@@ -123,6 +128,21 @@ impl RabbitPublisher {
             }),
             () = tokio::time::sleep(self.confirm_timeout) => {
                 Err(PublishError::TimedOut { after: self.confirm_timeout })
+            }
+        }
+    }
+
+    /// Returns once a connection has answered; never while there is none.
+    async fn prove_unbounded(&self) -> bool {
+        loop {
+            let (request, answered) = oneshot::channel();
+            if self.proofs.send(request).await.is_err() {
+                return false;
+            }
+            match tokio::time::timeout(proof::ASK_AGAIN, answered).await {
+                Ok(Ok(())) => return true,
+                Ok(Err(_)) => tokio::time::sleep(proof::PAUSE).await,
+                Err(_) => {}
             }
         }
     }
@@ -172,6 +192,11 @@ impl Publisher for RabbitPublisher {
     fn is_ready(&self) -> bool {
         *self.state.borrow() == State::Up
     }
+
+    async fn prove(&self, within: Duration) -> bool {
+        let proven = tokio::time::timeout(within, self.prove_unbounded()).await;
+        proven.unwrap_or(false)
+    }
 }
 
 /// Keeps a connection under the publisher.
@@ -179,6 +204,7 @@ struct Connector {
     settings: Arc<Settings>,
     metrics: BrokerMetrics,
     submitted: mpsc::UnboundedReceiver<Submission>,
+    proofs: Proofs,
     state: watch::Sender<State>,
     shutdown: CancellationToken,
 }
@@ -195,12 +221,12 @@ impl Connector {
         let shutdown = self.shutdown.clone();
         loop {
             let since = Instant::now();
-            let connecting = topology::connect(&self.settings, "publisher");
-            let connected =
-                refuse_until(connecting, &mut self.submitted, &self.state, &self.metrics);
-            let reason = match shutdown.run_until_cancelled(connected).await {
+            let reason = match shutdown.run_until_cancelled(self.connect()).await {
                 None => return,
-                Some(Err(reason)) => reason,
+                Some(Err(reason)) => {
+                    self.proofs.failed();
+                    reason
+                }
                 Some(Ok(link)) => match self.serve(link).await {
                     End::Shutdown => return,
                     End::Lost(reason) => {
@@ -213,7 +239,17 @@ impl Connector {
             if since.elapsed() > LIVED {
                 backoff.reset();
             }
-            let pause = tokio::time::sleep(backoff.next_wait());
+            // Asked of a connection that turned out dead: they wait for the next.
+            if self.proofs.is_anybody_waiting() {
+                continue;
+            }
+            let wait = backoff.next_wait();
+            let pause = async {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = self.proofs.asked() => {}
+                }
+            };
             let pause = refuse_until(pause, &mut self.submitted, &self.state, &self.metrics);
             if shutdown.run_until_cancelled(pause).await.is_none() {
                 return;
@@ -221,14 +257,41 @@ impl Connector {
         }
     }
 
+    /// One attempt; begun anew when somebody asks for a proof and it may be older than the last suspension.
+    async fn connect(&mut self) -> Result<Link, String> {
+        loop {
+            let since = Instant::now();
+            let connecting = topology::connect(&self.settings, "publisher");
+            let refusing =
+                refuse_until(connecting, &mut self.submitted, &self.state, &self.metrics);
+            let mut refusing = Box::pin(refusing);
+            loop {
+                tokio::select! {
+                    connected = &mut refusing => return connected,
+                    () = self.proofs.asked() => {}
+                }
+                if since.elapsed() > proof::STALE_ATTEMPT {
+                    break;
+                }
+            }
+        }
+    }
+
     async fn serve(&mut self, link: Link) -> End {
         let pump = match Pump::open(&link, &self.settings, &self.metrics, &self.state).await {
             Ok(pump) => pump,
-            Err(error) => return End::Lost(error.to_string()),
+            Err(error) => {
+                self.proofs.failed();
+                return End::Lost(error.to_string());
+            }
         };
         tracing::info!("connected to rabbitmq for publishing");
         self.state.send_replace(State::Up);
-        let end = pump.run(&mut self.submitted, &self.shutdown).await;
+        // A connection this new has answered everything so far.
+        self.proofs.given();
+        let end = pump
+            .run(&mut self.submitted, &mut self.proofs, &self.shutdown)
+            .await;
         match &end {
             End::Shutdown => link.close().await,
             // Whoever does not confirm does not say goodbye either.

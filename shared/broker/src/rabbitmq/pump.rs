@@ -1,6 +1,6 @@
 //! Moves messages from the publishers to one connection, and confirms back, until the connection ends.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, task::Poll};
 
 use lapin::options::ConfirmSelectOptions;
 use tokio::{
@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Settings,
     link::{Condition, Link, LinkError},
+    proof::Proofs,
     publisher::{State, Submission},
-    window::Window,
+    window::{RoundTrip, Window},
 };
 use crate::{error::PublishError, metrics::BrokerMetrics};
 
@@ -39,6 +40,8 @@ pub(super) struct Pump<'a> {
     metrics: &'a BrokerMetrics,
     state: &'a watch::Sender<State>,
     blocked: bool,
+    /// On its way, for those who asked for a proof.
+    round_trip: Option<RoundTrip>,
     ticks: Interval,
 }
 
@@ -49,6 +52,8 @@ enum Step {
     Changed,
     Tick,
     Stop,
+    Asked,
+    Proven(bool),
 }
 
 impl<'a> Pump<'a> {
@@ -71,6 +76,7 @@ impl<'a> Pump<'a> {
             metrics,
             state,
             blocked: false,
+            round_trip: None,
             ticks,
         })
     }
@@ -79,6 +85,7 @@ impl<'a> Pump<'a> {
     pub(super) async fn run(
         mut self,
         submissions: &mut mpsc::UnboundedReceiver<Submission>,
+        proofs: &mut Proofs,
         shutdown: &CancellationToken,
     ) -> End {
         let mut batch = Vec::with_capacity(BATCH);
@@ -87,7 +94,7 @@ impl<'a> Pump<'a> {
             if submissions.is_closed() && submissions.is_empty() && done {
                 return End::Shutdown;
             }
-            let over = match self.next(submissions, &mut batch, shutdown).await {
+            let over = match self.next(submissions, &mut batch, proofs, shutdown).await {
                 Step::Answered => self.settle(),
                 Step::Submitted => {
                     batch
@@ -103,6 +110,16 @@ impl<'a> Pump<'a> {
                     let condition = self.condition.borrow_and_update().clone();
                     self.follow(condition)
                 }
+                Step::Asked => {
+                    self.prove(proofs);
+                    None
+                }
+                Step::Proven(true) => {
+                    proofs.given();
+                    None
+                }
+                // Whoever asked goes on waiting, for the next connection.
+                Step::Proven(false) => Some("it did not answer".to_owned()),
                 Step::Tick => self.settle().or_else(|| self.late()),
             };
             if let Some(reason) = over {
@@ -132,8 +149,14 @@ impl<'a> Pump<'a> {
         &mut self,
         submissions: &mut mpsc::UnboundedReceiver<Submission>,
         batch: &mut Vec<Submission>,
+        proofs: &mut Proofs,
         shutdown: &CancellationToken,
     ) -> Step {
+        let (asking, round_trip) = (self.round_trip.is_some(), &mut self.round_trip);
+        let proven = poll_fn(|cx| match round_trip {
+            Some(under_way) => under_way.as_mut().poll(cx),
+            None => Poll::Pending,
+        });
         let window = &mut self.window;
         let waiting = !window.is_empty();
         let open = !submissions.is_closed() || !submissions.is_empty();
@@ -143,9 +166,22 @@ impl<'a> Pump<'a> {
             // An error means that the watching task is gone, and it only goes after it said "closed".
             _ = self.condition.changed() => Step::Changed,
             () = answered => Step::Answered,
+            alive = proven => {
+                self.round_trip = None;
+                Step::Proven(alive)
+            }
+            () = proofs.asked(), if !asking => Step::Asked,
             _ = submissions.recv_many(batch, BATCH), if open => Step::Submitted,
             () = shutdown.cancelled(), if !submissions.is_closed() => Step::Stop,
             _ = self.ticks.tick(), if waiting => Step::Tick,
+        }
+    }
+
+    /// A broker that blocks answers nothing on this connection, and would not on another.
+    fn prove(&mut self, proofs: &mut Proofs) {
+        match self.blocked {
+            true => proofs.failed(),
+            false => self.round_trip = Some(self.window.round_trip()),
         }
     }
 

@@ -22,9 +22,14 @@ const DEAD_LETTER_DELIVERY_LIMIT: u32 = 1_000_000;
 
 /// A connection with the topology declared on it.
 pub(super) async fn connect(settings: &Settings, role: &str) -> Result<Link, String> {
-    let link = Link::open(settings, role)
-        .await
-        .map_err(|error| error.to_string())?;
+    let mut opened = Link::open(settings, role).await;
+    if let Err(error) = &opened
+        && error.is_refusal()
+        && settings.renew_url().await
+    {
+        opened = Link::open(settings, role).await;
+    }
+    let link = opened.map_err(|error| error.to_string())?;
     match declare(&link, settings).await {
         Ok(()) => Ok(link),
         Err(error) => {

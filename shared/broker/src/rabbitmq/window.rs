@@ -16,10 +16,14 @@ use std::{
     time::Duration,
 };
 
-use lapin::{Channel, Confirmation, options::BasicPublishOptions, types::ShortString};
+use lapin::{
+    Channel, Confirmation,
+    options::{BasicPublishOptions, BasicQosOptions},
+    types::ShortString,
+};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Settings, properties, publisher::Submission};
+use super::{Settings, proof::ROUND_TRIP, properties, publisher::Submission};
 use crate::{error::PublishError, metrics::BrokerMetrics, queue::Queue, shares::Share};
 
 /// Both flags matter: an unroutable message must come back, and `immediate` is not RabbitMQ's.
@@ -28,6 +32,8 @@ const MANDATORY: BasicPublishOptions = BasicPublishOptions {
     immediate: false,
 };
 
+/// Whether the broker answered, within a bound.
+pub(super) type RoundTrip = Pin<Box<dyn Future<Output = bool> + Send>>;
 type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
 /// What RabbitMQ answered to one publish.
@@ -156,6 +162,15 @@ impl Window {
             };
             outstanding.tell(result, metrics);
         }
+    }
+
+    /// Asks something that every broker answers and that changes nothing here: nobody consumes on this channel.
+    pub(super) fn round_trip(&self) -> RoundTrip {
+        let channel = Arc::clone(&self.channel);
+        Box::pin(async move {
+            let asked = channel.basic_qos(1, BasicQosOptions::default());
+            matches!(tokio::time::timeout(ROUND_TRIP, asked).await, Ok(Ok(())))
+        })
     }
 
     /// A queue that sent a message back: it is gone, until the topology is declared again.

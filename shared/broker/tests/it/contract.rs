@@ -61,6 +61,7 @@ macro_rules! contract {
             an_abandoned_publish_gives_its_share_back
             depth_counts_what_is_ready
             closed_broker_refuses_at_once
+            a_proven_publisher_has_a_broker_and_a_closed_one_has_none
         }
     };
 }

@@ -58,7 +58,7 @@ async fn no_returned_message_passes_for_confirmed_and_no_other_for_returned() {
         queue_prefix: format!("window-{}.", std::process::id()),
         ..AmqpConfig::default()
     };
-    let settings = Settings::new(&config, "window test").expect("a good URL");
+    let settings = Settings::new(&config, "window test", None).expect("a good URL");
     let link = Link::open(&settings, "test").await.expect("a connection");
     let window = window(&settings, &link).await;
     let answers = publish(window, &settings).await;

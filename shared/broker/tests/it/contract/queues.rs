@@ -109,6 +109,22 @@ pub(crate) async fn closed_broker_refuses_at_once(backend: &impl Backend) {
     assert!(ended.is_none());
 }
 
+pub(crate) async fn a_proven_publisher_has_a_broker_and_a_closed_one_has_none(
+    backend: &impl Backend,
+) {
+    let broker = fresh(backend).await;
+    let publisher = broker.publisher();
+    // Asked before it can have connected.
+    assert!(publisher.prove(SOON).await);
+    let published = publisher.publish(Queue::Ingest, vec![message("a")]).await;
+    published.expect("it has just been proven");
+    assert!(publisher.prove(SOON).await);
+    let mut consumer = broker.consume(Queue::Ingest, 2).await.expect("open");
+    assert_eq!(take(&mut consumer, 1).await, ["a"]);
+    broker.close().await;
+    assert!(!publisher.prove(SOON).await);
+}
+
 /// Publishes one by one until the queue is full; how many were confirmed.
 async fn fill(broker: &Arc<dyn Broker>, message: impl Fn(usize) -> OutgoingMessage) -> usize {
     let publisher = publisher(broker).await;

@@ -3,6 +3,7 @@
 mod connecting;
 mod consuming;
 mod publishing;
+mod suspended;
 mod threads;
 
 use std::{sync::Arc, time::Duration};
