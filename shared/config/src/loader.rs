@@ -106,6 +106,22 @@ impl Loader {
         self.variables.contains_key(name)
     }
 
+    /// Takes a variable that says where the value of `name` is found. Beside a value of its own it is a problem.
+    pub fn reference(&mut self, name: &str, reference: &str) -> Option<String> {
+        let found = self.variables.get(reference).cloned()?;
+        self.known.insert(reference.to_owned());
+        if self.is_set(name) {
+            self.report(reference.to_owned(), format!("cannot be beside {name}"));
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Puts in the value of `name` that was found where [`Loader::reference`] said.
+    pub fn provide(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Reports a variable that has to be set and is not: whether one has to be is sometimes the
     /// process's to say, not its section's.
     pub fn require(&mut self, name: &str) {

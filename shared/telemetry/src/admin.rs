@@ -75,10 +75,24 @@ struct AdminState {
 
 /// Makes the routes `/livez`, `/healthz`, `/readyz` and `/metrics`.
 pub fn admin_router(registry: Registry, readiness: Readiness) -> Router {
+    probe_router(readiness.clone()).merge(metrics_router(registry, readiness))
+}
+
+/// Makes the routes `/livez`, `/healthz` and `/readyz`.
+pub fn probe_router<S: Clone + Send + Sync + 'static>(readiness: Readiness) -> Router<S> {
     Router::new()
         .route("/livez", get(alive))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+        .with_state(readiness)
+}
+
+/// Makes the route `/metrics`.
+pub fn metrics_router<S: Clone + Send + Sync + 'static>(
+    registry: Registry,
+    readiness: Readiness,
+) -> Router<S> {
+    Router::new()
         .route("/metrics", get(metrics))
         .with_state(AdminState {
             registry,
@@ -137,8 +151,8 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-async fn ready(State(state): State<AdminState>) -> Response {
-    let unready = state.readiness.unready();
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    let unready = readiness.unready();
     if unready.is_empty() {
         return "ready\n".into_response();
     }

@@ -8,7 +8,7 @@ mod readiness;
 mod telemetry;
 mod traces;
 
-pub use admin::{AdminConfig, AdminEndpoint, admin_router, registry};
+pub use admin::{AdminConfig, AdminEndpoint, admin_router, metrics_router, probe_router, registry};
 pub use error::TelemetryError;
 pub use listen::listen;
 pub use logs::{LogConfig, LogFormat, init, init_on_stderr};

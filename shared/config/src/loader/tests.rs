@@ -156,3 +156,32 @@ fn a_required_variable_is_reported_with_the_other_problems() {
         "bad configuration, 1 problem:\n  ALIOTH_EXAMPLE_NOTE: is not set"
     );
 }
+
+fn loader(pairs: &[(&str, &str)]) -> Loader {
+    let pairs = pairs.iter();
+    Loader::new(pairs.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+}
+
+#[test]
+fn a_value_found_elsewhere_is_read_like_any_other() {
+    let mut loader = loader(&[("ALIOTH_EXAMPLE_URL_ARN", "arn:of:url")]);
+    let reference = loader.reference("ALIOTH_EXAMPLE_URL", "ALIOTH_EXAMPLE_URL_ARN");
+    assert_eq!(reference.as_deref(), Some("arn:of:url"));
+    let absent = loader.reference("ALIOTH_EXAMPLE_NOTE", "ALIOTH_EXAMPLE_NOTE_ARN");
+    assert_eq!(absent, None);
+    loader.provide("ALIOTH_EXAMPLE_URL", "found");
+    assert_eq!(loader.section::<Example>().url.expose(), "found");
+    assert_eq!(loader.finish(), Ok(()));
+}
+
+#[test]
+fn a_value_beside_where_to_find_it_is_a_problem() {
+    let pairs = [("ALIOTH_EXAMPLE_URL", "a"), ("ALIOTH_EXAMPLE_URL_ARN", "b")];
+    let mut loader = loader(&pairs);
+    let reference = loader.reference("ALIOTH_EXAMPLE_URL", "ALIOTH_EXAMPLE_URL_ARN");
+    assert_eq!(reference, None);
+    assert_eq!(loader.section::<Example>().url.expose(), "a");
+    let problems = loader.finish().unwrap_err().to_string();
+    let problem = "ALIOTH_EXAMPLE_URL_ARN: cannot be beside ALIOTH_EXAMPLE_URL";
+    assert!(problems.contains(problem), "{problems}");
+}
