@@ -30,6 +30,21 @@ test-cluster: test-deps ## The same on real Qdrant servers, and what needs three
 	@test -x "$(QDRANT_BIN)" || { echo "test-cluster: not run: QDRANT_BIN names no server (make test-cluster QDRANT_BIN=/path/to/qdrant)" >&2; exit 1; }
 	@QDRANT_BIN="$(abspath $(QDRANT_BIN))" $(CARGO) test $(QUIET) $(CLUSTER_PACKAGES:%=--package %) --test it --profile $(PROFILE) -- $(TEST_ARGS)
 
+# The tests find `bootstrap` beside themselves.
+.PHONY: test-lambda
+test-lambda: test-deps ## The Lambda build in its emulator, held to the same table of answers
+	@$(CARGO) build $(QUIET) --package ingest-accept --features lambda --bin bootstrap --profile $(PROFILE)
+	@$(CARGO) test $(QUIET) --workspace --test lambda --profile $(PROFILE) -- $(TEST_ARGS)
+
+# For a CPU of another kind its standard library, and a linker (cargo-lambda's zig is one), are needed.
+LAMBDA_TARGET   ?= x86_64-unknown-linux-gnu
+LAMBDA_COMPILER ?= cargo
+.PHONY: lambda
+lambda: test-deps ## Build the zip of the Lambda function: LAMBDA_TARGET=x86_64-unknown-linux-gnu
+	@"$(TOOLS)/cargo-lambda/bin/cargo-lambda" lambda build $(QUIET) --release --package ingest-accept --features lambda --bin bootstrap \
+	  --compiler $(LAMBDA_COMPILER) --target $(LAMBDA_TARGET) --output-format zip --lambda-dir "$(abspath $(TARGET))/lambda" --locked
+	@.ci/lambda-zip "$(TARGET)/lambda/bootstrap/bootstrap.zip" 6291456
+
 .PHONY: test-deps
 test-deps: ## Install what the tests need from the package registries, if absent
 	@.ci/test-deps "$(TOOLS)"
@@ -37,7 +52,7 @@ test-deps: ## Install what the tests need from the package registries, if absent
 .PHONY: lint
 lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy $(QUIET) --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	@$(CARGO) clippy $(QUIET) --workspace --all-targets --features ingest-accept/lambda --profile $(PROFILE) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) --workspace --no-deps --document-private-items --profile $(PROFILE)
 	@.ci/deny "$(TOOLS)"
 

@@ -73,8 +73,12 @@ const FUNCTION: &[&str] = &[
 /// Who alone may use these outside tests.
 const ONLY_USER: &[(&str, &[&str])] = &[
     ("envy", &["alioth-config"]),
-    ("aws-config", &["alioth-snapshot-store"]),
+    ("aws-config", &["alioth-snapshot-store", "ingest-accept"]),
     ("aws-sdk-s3", &["alioth-snapshot-store"]),
+    // Secrets of the Lambda build.
+    ("aws-sdk-secretsmanager", &["ingest-accept"]),
+    ("aws-sdk-ssm", &["ingest-accept"]),
+    ("lambda_runtime", &["ingest-accept"]),
     ("lapin", &["alioth-broker"]),
     ("redb", &["alioth-broker"]),
     ("qdrant-edge", &["alioth-embedded"]),

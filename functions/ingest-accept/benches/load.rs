@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run panics")]
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+#[path = "../tests/it/process.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod process;
 #[path = "../tests/it/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]
 mod support;
@@ -64,7 +67,7 @@ async fn start_time() {
 }
 
 async fn is_ready(process: &Process) -> bool {
-    let http = Http::new(process.http());
+    let http = process.http();
     let body = axum::body::Body::empty();
     let sent = http
         .send(axum::http::Method::GET, "/readyz", &[], body)

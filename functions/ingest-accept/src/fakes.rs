@@ -18,6 +18,7 @@ use async_trait::async_trait;
 pub(crate) struct FakePublisher {
     answer: Result<(), PublishError>,
     ready: AtomicBool,
+    proofs: AtomicUsize,
     published: Mutex<Vec<OutgoingMessage>>,
 }
 
@@ -26,12 +27,18 @@ impl FakePublisher {
         Self {
             answer,
             ready: AtomicBool::new(true),
+            proofs: AtomicUsize::new(0),
             published: Mutex::default(),
         }
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// How often a proof was asked for.
+    pub(crate) fn proofs(&self) -> usize {
+        self.proofs.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take(&self) -> Vec<OutgoingMessage> {
@@ -57,6 +64,11 @@ impl Publisher for FakePublisher {
 
     fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
+    }
+
+    async fn prove(&self, _: Duration) -> bool {
+        self.proofs.fetch_add(1, Ordering::Relaxed);
+        self.is_ready()
     }
 }
 

@@ -72,7 +72,7 @@ impl Acceptor {
         job: Job,
         body: Body,
     ) -> Result<JobId, Refusal> {
-        self.keys.admit(headers)?;
+        self.keys.admit(headers).await?;
         let limit = self.limits.body.min(LARGEST_BODY_BYTES);
         let (encoding, received) = self.receive(headers, body, limit).await?;
         let (job_id, traceparent) = (JobId::new(), message::traceparent(headers));
@@ -90,6 +90,7 @@ impl Acceptor {
             self.metrics.body_bytes.inc_by(received.bytes.len() as u64);
             let bytes = message.body.len() as u64;
             self.publisher.publish(job.queue(), vec![message]).await?;
+            self.presence.seen();
             self.metrics.messages.inc();
             self.metrics.message_bytes.inc_by(bytes);
             Ok::<_, Refusal>(())

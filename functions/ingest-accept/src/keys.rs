@@ -5,11 +5,14 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
+
+use alioth_config::Secret;
 
 use axum::http::{HeaderMap, HeaderName, header};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{answer::Refusal, config::ApiConfig};
@@ -18,7 +21,18 @@ use crate::{answer::Refusal, config::ApiConfig};
 pub(crate) const LONGEST_KEY_BYTES: usize = 256;
 /// How long a rotated key may go unnoticed; the file is a few hundred bytes.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a key that was taken out of the source may still be taken here.
+const SOURCE_STALE: Duration = Duration::from_secs(300);
+/// How often wrong keys may have the source asked: anybody can send one.
+const SOURCE_PAUSE: Duration = Duration::from_secs(30);
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
+/// Where keys come from that are neither configured nor in a file.
+#[async_trait::async_trait]
+pub trait KeySource: Send + Sync + 'static {
+    /// Asks for the keys; `None` when they cannot be had. Bounded by itself.
+    async fn keys(&self) -> Option<Vec<Secret>>;
+}
 
 /// Keys that could not be read. Not transient: it is the configuration that is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -73,20 +87,27 @@ impl Key {
 pub(crate) struct Keys {
     configured: Vec<Key>,
     file: Option<PathBuf>,
+    source: Option<Source>,
     current: RwLock<Arc<[Key]>>,
 }
 
+/// A source, and when it was asked. Whoever asks holds the lock, so that a crowd asks once.
+struct Source {
+    keys: Arc<dyn KeySource>,
+    /// By the wall clock, which goes on while the process is suspended.
+    asked: Mutex<SystemTime>,
+}
+
 impl Keys {
-    /// Collects the configured keys and those of the file.
+    /// Collects the configured keys, among them those the source has given, and those of the file.
     ///
     /// # Errors
     /// When the file cannot be read or has no key in it. Not transient.
-    pub(crate) fn load(config: &ApiConfig) -> Result<Self, KeysError> {
-        let configured: Vec<Key> = config
-            .keys
-            .iter()
-            .filter_map(|key| Key::new(key.expose().as_bytes()))
-            .collect();
+    pub(crate) fn load(
+        config: &ApiConfig,
+        source: Option<Arc<dyn KeySource>>,
+    ) -> Result<Self, KeysError> {
+        let configured: Vec<Key> = config.keys.iter().filter_map(key_of).collect();
         let from_file = match &config.keys_file {
             Some(path) => read_file(path)?,
             None => Vec::new(),
@@ -98,15 +119,53 @@ impl Keys {
         Ok(Self {
             configured,
             file: config.keys_file.clone(),
+            source: source.map(|keys| Source {
+                keys,
+                asked: Mutex::new(SystemTime::now()),
+            }),
             current: RwLock::new(current),
         })
     }
 
-    /// Lets a request in, or says why not.
+    /// Lets a request in, or says why not. Asks the source first when it was not for long, and again before a key
+    /// is called wrong.
     ///
     /// # Errors
     /// `KeyMissing` and `KeyWrong`.
-    pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.renew(SOURCE_STALE).await;
+        match self.look_up(headers) {
+            Err(Refusal::KeyWrong) if self.renew(SOURCE_PAUSE).await => self.look_up(headers),
+            known => known,
+        }
+    }
+
+    /// Asks the source unless it was asked less than `after` ago; whether it gave keys.
+    async fn renew(&self, after: Duration) -> bool {
+        let Some(source) = &self.source else {
+            return false;
+        };
+        let mut asked = source.asked.lock().await;
+        // Set back, the clock tells nothing.
+        if asked.elapsed().is_ok_and(|ago| ago < after) {
+            return false;
+        }
+        let given = source.keys.keys().await;
+        *asked = SystemTime::now();
+        let Some(keys) = given else {
+            return false;
+        };
+        let keys: Arc<[Key]> = keys.iter().filter_map(key_of).collect();
+        // A source that went empty would leave the door open.
+        if keys.is_empty() {
+            tracing::error!("the source of API keys has none: they stay as they were");
+            return false;
+        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        true
+    }
+
+    fn look_up(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let keys = self.current();
         if keys.is_empty() {
             return Ok(());
@@ -168,6 +227,10 @@ impl Keys {
     }
 }
 
+fn key_of(key: &Secret) -> Option<Key> {
+    Key::new(key.expose().as_bytes())
+}
+
 enum Reloaded {
     Same,
     Changed(usize),
@@ -220,7 +283,7 @@ mod tests {
     fn admit(keys: &Keys, name: &'static str, value: &str) -> Result<(), Code> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        keys.admit(&headers)
+        keys.look_up(&headers)
             .map_err(|refusal| refusal.verdict().code)
     }
 
@@ -229,7 +292,7 @@ mod tests {
             keys: configured.iter().map(|key| (*key).into()).collect(),
             keys_file: file.map(Path::to_owned),
         };
-        Keys::load(&config).unwrap()
+        Keys::load(&config, None).unwrap()
     }
 
     #[test]
@@ -286,5 +349,78 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(keys.reload(&path), Err(KeysError::Read { .. })));
         assert_eq!(admit(&keys, "api-key", "next"), Ok(()));
+    }
+
+    /// Gives what it was told to, and counts.
+    #[derive(Default)]
+    struct Told {
+        keys: std::sync::Mutex<Option<Vec<Secret>>>,
+        asked: std::sync::atomic::AtomicUsize,
+    }
+
+    impl Told {
+        fn tell(&self, keys: Option<&[&str]>) {
+            let keys = keys.map(|keys| keys.iter().map(|key| (*key).into()).collect());
+            *self.keys.lock().unwrap() = keys;
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl KeySource for Told {
+        async fn keys(&self) -> Option<Vec<Secret>> {
+            self.asked
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.keys.lock().unwrap().clone()
+        }
+    }
+
+    async fn admit_by(keys: &Keys, key: &str) -> Result<(), Code> {
+        let mut headers = HeaderMap::new();
+        headers.insert("api-key", key.parse().unwrap());
+        let admitted = keys.admit(&headers).await;
+        admitted.map_err(|refusal| refusal.verdict().code)
+    }
+
+    async fn age(keys: &Keys, by: Duration) {
+        *keys.source.as_ref().unwrap().asked.lock().await -= by;
+    }
+
+    #[tokio::test]
+    async fn a_wrong_key_has_the_source_asked_but_not_over_and_over() {
+        let source = Arc::new(Told::default());
+        let config = ApiConfig {
+            keys: vec!["old".into()],
+            keys_file: None,
+        };
+        let keys = Keys::load(&config, Some(source.clone())).unwrap();
+        source.tell(Some(&["new"]));
+        assert_eq!(admit_by(&keys, "new").await, Err(Code::KeyWrong));
+        assert_eq!((source.asked(), admit_by(&keys, "old").await), (0, Ok(())));
+
+        age(&keys, SOURCE_PAUSE).await;
+        assert_eq!(admit_by(&keys, "old").await, Ok(()));
+        assert_eq!(source.asked(), 0, "a good key asks nobody");
+        assert_eq!(admit_by(&keys, "new").await, Ok(()));
+        assert_eq!(admit_by(&keys, "old").await, Err(Code::KeyWrong));
+        assert_eq!(source.asked(), 1);
+
+        age(&keys, SOURCE_STALE).await;
+        source.tell(Some(&["newer"]));
+        assert_eq!(admit_by(&keys, "new").await, Err(Code::KeyWrong));
+        assert_eq!(
+            (source.asked(), admit_by(&keys, "newer").await),
+            (2, Ok(()))
+        );
+
+        for nothing in [None, Some(&[][..])] {
+            age(&keys, SOURCE_STALE).await;
+            source.tell(nothing);
+            assert_eq!(admit_by(&keys, "newer").await, Ok(()));
+        }
+        assert_eq!(source.asked(), 4);
     }
 }

@@ -16,9 +16,11 @@ pub mod job_api;
 mod job_handlers;
 mod jobs;
 mod keys;
+pub mod lambda;
 mod message;
 mod metrics;
 mod openapi;
+mod presence;
 pub mod reply;
 mod router;
 mod schemas;
@@ -41,9 +43,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use answer::Code;
 pub use config::{AcceptConfig, ApiConfig, Config, HttpConfig};
-pub use keys::KeysError;
+pub use keys::{KeySource, KeysError};
 
-use self::{keys::Keys, metrics::Metrics, router::App, write::Acceptor};
+use self::{keys::Keys, metrics::Metrics, presence::Presence, router::App, write::Acceptor};
 
 /// How often readiness follows the broker's connection. Requests ask it themselves.
 const READINESS_INTERVAL: Duration = Duration::from_millis(20);
@@ -61,6 +63,14 @@ pub struct Services {
     pub readiness: Readiness,
     /// Makes the spans of writes.
     pub tracer: Tracer,
+}
+
+/// What a process that is suspended between requests has beside its [`Services`].
+pub struct Suspendable {
+    /// How long a write waits for the broker to be there and to prove it.
+    pub broker_within: Duration,
+    /// Where keys come from beside the configuration.
+    pub keys: Option<Arc<dyn KeySource>>,
 }
 
 /// All that [`run`] works with.
@@ -101,6 +111,32 @@ impl Function {
     /// # Errors
     /// `Keys` and `Metrics`.
     pub fn new(config: &Config, services: Services) -> Result<Self, RunError> {
+        let registry = services.registry.clone();
+        Self::with(config, services, Presence::Followed, None, Some(registry))
+    }
+
+    /// The same for a process that is suspended between requests and is one of many behind an address: the
+    /// broker's connection is proven before a write, and there is no `/metrics`, which would be another process's
+    /// each time.
+    ///
+    /// # Errors
+    /// `Keys` and `Metrics`.
+    pub fn suspendable(
+        config: &Config,
+        services: Services,
+        suspendable: Suspendable,
+    ) -> Result<Self, RunError> {
+        let presence = Presence::proven(suspendable.broker_within);
+        Self::with(config, services, presence, suspendable.keys, None)
+    }
+
+    fn with(
+        config: &Config,
+        services: Services,
+        presence: Presence,
+        key_source: Option<Arc<dyn KeySource>>,
+        exposed: Option<Registry>,
+    ) -> Result<Self, RunError> {
         let Services {
             publisher,
             schemas,
@@ -108,20 +144,32 @@ impl Function {
             readiness,
             tracer,
         } = services;
-        let keys = Arc::new(Keys::load(&config.api)?);
+        let keys = Arc::new(Keys::load(&config.api, key_source)?);
         let metrics = Metrics::register(&registry)?;
         let app = Arc::new(Acceptor::new(
-            config, publisher, schemas, keys, metrics, tracer,
+            config, publisher, presence, schemas, keys, metrics, tracer,
         ));
         let connected = readiness.condition("rabbitmq");
         let serving = readiness.condition("serving");
-        let router = router::router(Arc::clone(&app), registry, readiness);
+        let router = router::router(Arc::clone(&app), exposed, readiness);
         Ok(Self {
             app,
             router,
             connected,
             serving,
         })
+    }
+
+    /// Waits for the broker, as a write would.
+    pub async fn warm_up(&self) {
+        self.serving.set(true);
+        let there = self.app.presence.holds(&*self.app.publisher).await;
+        self.connected.set(there);
+    }
+
+    /// Follows the file of keys until the token is cancelled, for whoever does not [`run`].
+    pub fn watch_keys(&self, token: CancellationToken) -> impl Future<Output = ()> + use<> {
+        Arc::clone(&self.app.keys).watch(token)
     }
 
     /// Every route. Clones share their state.

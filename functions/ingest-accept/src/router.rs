@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use alioth_telemetry::{Readiness, admin_router, prometheus::Registry};
+use alioth_telemetry::{Readiness, metrics_router, probe_router, prometheus::Registry};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
@@ -55,14 +55,16 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     ]
 }
 
-/// Makes the router of ingest-accept.
-pub(crate) fn router(app: App, registry: Registry, readiness: Readiness) -> Router {
+/// Makes the router of ingest-accept; without a registry it has no `/metrics`.
+pub(crate) fn router(app: App, exposed: Option<Registry>, readiness: Readiness) -> Router {
+    let metrics = exposed.map(|registry| metrics_router(registry, readiness.clone()));
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, handler)| {
             router.route(path, handler)
         })
-        .merge(admin_router(registry, readiness).with_state(()))
+        .merge(probe_router(readiness))
+        .merge(metrics.unwrap_or_default())
         .fallback(handlers::no_route)
         .method_not_allowed_fallback(handlers::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), observe))

@@ -25,6 +25,7 @@ use crate::{
     keys::Keys,
     message::Envelope,
     metrics::Metrics,
+    presence::Presence,
     reply::Accepted,
     schemas::{self, Checked},
 };
@@ -58,6 +59,7 @@ impl Target {
 /// Accepts writes. Shared by all requests.
 pub(crate) struct Acceptor {
     pub(crate) publisher: Arc<dyn Publisher>,
+    pub(crate) presence: Presence,
     pub(crate) schemas: SchemaCache,
     pub(crate) keys: Arc<Keys>,
     pub(crate) budget: Budget,
@@ -86,6 +88,7 @@ impl Acceptor {
     pub(crate) fn new(
         config: &Config,
         publisher: Arc<dyn Publisher>,
+        presence: Presence,
         schemas: SchemaCache,
         keys: Arc<Keys>,
         metrics: Metrics,
@@ -94,6 +97,7 @@ impl Acceptor {
         let held = metrics.held_bytes.clone();
         Self {
             publisher,
+            presence,
             schemas,
             keys,
             metrics,
@@ -123,7 +127,7 @@ impl Acceptor {
         body: Body,
         traceparent: Option<String>,
     ) -> Result<Accepted, Refusal> {
-        self.keys.admit(headers)?;
+        self.keys.admit(headers).await?;
         let target = target?;
         let Limits {
             body: limit,
@@ -156,7 +160,7 @@ impl Acceptor {
         limit: usize,
     ) -> Result<(Encoding, Received), Refusal> {
         let encoding = content::declared(headers)?;
-        if !self.publisher.is_ready() {
+        if !self.presence.holds(&*self.publisher).await {
             return Err(Refusal::BrokerAway);
         }
         let within = self.limits.body_timeout;
@@ -230,6 +234,7 @@ impl Acceptor {
         self.publisher
             .publish(Queue::Ingest, envelope.wrap(chunks))
             .await?;
+        self.presence.seen();
         self.metrics.messages.inc_by(messages);
         self.metrics.message_bytes.inc_by(bytes as u64);
         Ok(())

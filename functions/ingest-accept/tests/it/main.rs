@@ -10,6 +10,7 @@ mod embedded;
 mod jobs;
 mod lifecycle;
 mod memory;
+mod process;
 mod python_clients;
 mod support;
 mod traces;

@@ -10,7 +10,10 @@ use std::{
 use alioth_testkit::{ProcessUsage, ReservedPort};
 use tokio::process::{Child, Command};
 
-use super::DEADLINE;
+use crate::support::{DEADLINE, Http};
+
+/// Whether `/metrics` is one of its routes.
+pub(crate) const HAS_METRICS: bool = true;
 
 /// A running ingest-accept, killed when dropped.
 pub(crate) struct Process {
@@ -54,8 +57,9 @@ impl Process {
         }
     }
 
-    pub(crate) fn http(&self) -> SocketAddr {
-        self.http.address()
+    /// A client of its port.
+    pub(crate) fn http(&self) -> Http {
+        Http::new(self.http.address())
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {

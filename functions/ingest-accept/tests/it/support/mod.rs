@@ -1,10 +1,11 @@
 //! What the tests have in common: the process, a client, the queue behind it, collections.
 
 mod http;
-mod process;
 
 pub(crate) use http::{Answer, Http};
-pub(crate) use process::Process;
+
+/// How ingest-accept runs is its test binary's to say.
+pub(crate) use crate::process::{HAS_METRICS, Process};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -92,7 +93,7 @@ impl World {
             .find(|(name, _)| *name == "ALIOTH_AMQP_MAX_LENGTH");
         let max_length = max_length.map(|(_, value)| value.parse().unwrap());
         let process = Process::start(&all);
-        let http = Http::new(process.http());
+        let http = process.http();
         http.until_alive().await;
         Self {
             process,
@@ -128,6 +129,17 @@ impl World {
         let messages = take(&broker, usize::try_from(count).unwrap()).await;
         broker.close().await;
         messages
+    }
+
+    /// Asserts something of one series of `/metrics`; where there are none, that there are none.
+    pub(crate) async fn assert_metric(&self, series: &str, holds: impl Fn(f64) -> bool) {
+        match HAS_METRICS {
+            true => {
+                let value = self.metric(series).await;
+                assert!(holds(value), "{series} {value}");
+            }
+            false => assert_eq!(self.http.get("/metrics").await.status, 404),
+        }
     }
 
     /// One series of `/metrics`.
