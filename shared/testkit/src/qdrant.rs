@@ -1,30 +1,30 @@
-//! A Qdrant of the test's own: the embedded node, or the real server when `QDRANT_BIN` names one.
+//! A Qdrant of the test's own: the embedded node (with the feature `embedded`), or the real server when `QDRANT_BIN`
+//! names one.
 //!
 //! Either keeps its ports and its data over [`Qdrant::stop`] and [`Qdrant::start_again`], and goes with the test.
 
+#[cfg(feature = "embedded")]
+mod node;
+
+#[cfg(feature = "embedded")]
+use self::node::NodeThread;
 use crate::{
     port::ReservedPort,
     process::{BoundDir, signal, spawn_bound},
+    usage::ProcessUsage,
     wait::wait_until,
 };
-use alioth_embedded::{EmbeddedNode, NodeConfig};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::atomic::{AtomicU64, Ordering},
-    thread::JoinHandle,
     time::Duration,
 };
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
 /// Covers a debug build of the server on a machine busy with compiling.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Every test that ends with a client still connected waits this long: its runtime is blocked in
-/// the drop, so its connections cannot close.
-const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a real server says goes into this file of its directory.
 pub(crate) const SERVER_LOG: &str = "qdrant.log";
@@ -53,6 +53,7 @@ pub struct Qdrant {
 }
 
 enum Server {
+    #[cfg(feature = "embedded")]
     Node(NodeThread),
     Process(Child),
 }
@@ -131,6 +132,7 @@ impl Qdrant {
     pub async fn stop(&mut self) {
         match self.server.take() {
             None => (),
+            #[cfg(feature = "embedded")]
             Some(Server::Node(node)) => {
                 if let Err(error) = tokio::task::spawn_blocking(|| node.stop()).await {
                     panic!("the embedded node did not stop well: {error}");
@@ -157,14 +159,10 @@ impl Qdrant {
         assert!(self.server.is_none(), "Qdrant runs already");
         self.server = Some(match &self.binary {
             Some(binary) => Server::Process(self.spawn(binary)),
-            None => Server::Node(NodeThread::start(NodeConfig {
-                data_dir: self.directory.path().join("node"),
-                grpc: self.grpc.address(),
-                rest: self.rest.address(),
-                api_key: self.keys.full.clone(),
-                read_only_api_key: self.keys.read_only.clone(),
-                stop_deadline: STOP_DEADLINE,
-            })),
+            #[cfg(feature = "embedded")]
+            None => Server::Node(self.start_node()),
+            #[cfg(not(feature = "embedded"))]
+            None => panic!("QDRANT_BIN names no server, and the embedded node is not built in"),
         });
         let client = self.client();
         let rest = self.rest.address();
@@ -172,6 +170,16 @@ impl Qdrant {
             client.health_check().await.is_ok() && accepts(rest).await
         })
         .await;
+    }
+
+    /// What the server's process uses; `None` of the embedded node, which is in this process.
+    pub fn usage(&self) -> Option<ProcessUsage> {
+        match &self.server {
+            Some(Server::Process(child)) => Some(ProcessUsage(child.id())),
+            #[cfg(feature = "embedded")]
+            Some(Server::Node(_)) => None,
+            None => None,
+        }
     }
 
     fn spawn(&self, binary: &Path) -> Child {
@@ -237,6 +245,7 @@ impl Drop for Qdrant {
     fn drop(&mut self) {
         match self.server.take() {
             None => (),
+            #[cfg(feature = "embedded")]
             Some(Server::Node(node)) => node.stop(),
             Some(Server::Process(mut child)) => {
                 // Nothing of it is wanted any more; the kernel would end it with us anyway.
@@ -256,39 +265,4 @@ pub fn unique_collection(of: &str) -> String {
 
 async fn accepts(address: SocketAddr) -> bool {
     TcpStream::connect(address).await.is_ok()
-}
-
-/// The embedded node on threads of its own: a test may pause its own clock or block its own runtime.
-struct NodeThread {
-    token: CancellationToken,
-    thread: JoinHandle<()>,
-}
-
-impl NodeThread {
-    fn start(config: NodeConfig) -> Self {
-        let token = CancellationToken::new();
-        let ended = token.clone();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build();
-            let run = async {
-                let node = EmbeddedNode::start(config, ended).await?;
-                node.stopped().await
-            };
-            match runtime.map(|runtime| runtime.block_on(run)) {
-                Ok(Ok(())) => (),
-                Ok(Err(error)) => panic!("the embedded node failed: {error:?}"),
-                Err(error) => panic!("no runtime for the embedded node: {error}"),
-            }
-        });
-        Self { token, thread }
-    }
-
-    fn stop(self) {
-        self.token.cancel();
-        // Its panic has been printed by its thread.
-        let _ = self.thread.join();
-    }
 }

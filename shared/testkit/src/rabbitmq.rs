@@ -20,7 +20,7 @@ pub use self::{
     layout::{Extra, TlsListener},
     tls::Authority,
 };
-use crate::{process, shared::Shared, wait_until};
+use crate::{process, shared::Shared, usage::ProcessUsage, wait_until};
 
 /// A start takes 3–6 s on two idle cores; CI may be many times slower, and several nodes may start at once.
 const START_DEADLINE: Duration = Duration::from_secs(180);
@@ -109,6 +109,13 @@ impl RabbitMq {
     /// The node's log and data; the log is in `log/node.log`.
     pub fn dir(&self) -> &Path {
         self.layout.dir.path()
+    }
+
+    /// What the Erlang VM uses; `None` while it is not running.
+    pub fn usage(&self) -> Option<ProcessUsage> {
+        lock(&self.beam)
+            .as_ref()
+            .map(|child| ProcessUsage(child.id()))
     }
 
     /// SIGKILL: what was not on disk is gone.

@@ -86,6 +86,11 @@ impl S3 {
         format!("http://{}", self.address())
     }
 
+    /// Where files go in and out with neither signatures nor parts; buckets lie below `/buckets/`.
+    pub fn filer_url(&self) -> String {
+        format!("http://{}", self.filer.address())
+    }
+
     /// A new, empty bucket of the caller's own.
     ///
     /// # Panics
