@@ -95,8 +95,21 @@ terraform-fmt: ## Format terraform/ and write the tables of its READMEs
 	@"$(TOOLS)/opentofu/tofu" fmt -recursive terraform
 	@"$(TOOLS)/checkov/bin/python" .ci/terraform-rules.py . --write
 
+# The functions as they are released, and the harness around them. With QDRANT_BIN the embedded node is not built;
+# without it, it is built optimised, which takes minutes.
+FUNCTIONS := ingest-accept ingest-consume snapshot restore
+BENCH := $(CARGO) bench $(QUIET) --package alioth-loadtest --bench table $(if $(QDRANT_BIN),--no-default-features)
 .PHONY: bench
-bench: ## Measure the parser and the merge beside their references
+bench: bench-deps ## Measure all of Alioth beside its references: [QDRANT_BIN=/path/to/qdrant] [BENCH_ARGS=…]
+	@$(CARGO) build $(QUIET) --release $(FUNCTIONS:%=--package %)
+	@$(if $(QDRANT_BIN),QDRANT_BIN="$(abspath $(QDRANT_BIN))") $(BENCH) -- --functions "$(abspath $(TARGET))/release" --aws "$(abspath $(TOOLS))/awscli/bin/aws" $(BENCH_ARGS)
+
+.PHONY: bench-deps
+bench-deps: test-deps
+	@.ci/bench-deps "$(TOOLS)"
+
+.PHONY: bench-points
+bench-points: ## Measure the parser and the merge beside other parsers
 	@$(CARGO) bench --package alioth-points --bench json
 
 .PHONY: bench-guard
@@ -108,6 +121,14 @@ bench-guard: ## Count the hot functions' instructions, and fail over 5 % away fr
 bench-guard-accept: ## Make the counts of now the baseline
 	@$(CARGO) build $(QUIET) --release --package alioth-guard
 	@.ci/bench-guard "$(TARGET)" accept
+
+# One target after the other, so that the last table has them beside each other.
+TARGETS ?= $(if $(QDRANT_URL),ingest upsert qdrant-rest qdrant-grpc,ingest upsert)
+.PHONY: load-test
+load-test: ## Load a running system: URL=http://… [QDRANT_URL=http://…] [SCENARIO=film] [TARGETS="ingest upsert …"]
+	@test -n "$(URL)" || { echo "load-test: URL=http://localhost:8080 says what to load" >&2; exit 64; }
+	@$(CARGO) build $(QUIET) --release --package alioth-loadtest
+	@for target in $(TARGETS); do "$(TARGET)/release/alioth-loadtest" --url "$(URL)" $(if $(QDRANT_URL),--qdrant-url "$(QDRANT_URL)") --scenario "$(or $(SCENARIO),film)" --target "$$target" $(LOAD_TEST_ARGS); done
 
 .PHONY: ci
 ci: lint chart terraform bench-guard dashboards test ## What CI runs: the demo is one of the tests; ends with the test runner's summary

@@ -31,6 +31,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("alioth-jobs", &[]),
     ("alioth-testkit", &["alioth-embedded"]),
+    // Both look at Alioth from without; what its benchmark starts comes by dev-dependencies.
+    ("alioth-loadtest", &[]),
     ("alioth-guard", &["alioth-points"]),
     ("ingest-accept", FUNCTION),
     ("ingest-consume", FUNCTION),
@@ -104,6 +106,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
             "alioth-embedded",
             "alioth-testkit",
             "alioth",
+            "alioth-loadtest",
         ],
     ),
 ];
