@@ -88,7 +88,7 @@ impl Fault {
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 fn of_answer(status: Option<u16>, code: Option<&str>) -> FaultClass {
     match (code, status) {
-        (Some("NoSuchBucket"), _) => FaultClass::MissingBucket,
+        (Some("NoSuchBucket" | "InvalidBucketName"), _) => FaultClass::MissingBucket,
         (Some("NoSuchKey"), _) => FaultClass::MissingKey,
         (Some("NoSuchUpload" | "NotImplemented"), _) => FaultClass::Other,
         // 400 and 409, and yet nobody's fault: slow or damaged on the way, or in each other's way.
@@ -167,7 +167,7 @@ mod tests {
             (400, Some("ExpiredToken"), Denied),
             (400, Some("RequestTimeout"), Transient),
             (400, Some("XAmzContentSHA256Mismatch"), Transient),
-            (400, Some("InvalidBucketName"), Other),
+            (400, Some("InvalidBucketName"), MissingBucket),
             (412, Some("PreconditionFailed"), Other),
             (429, None, Transient),
             (500, Some("InternalError"), Transient),
