@@ -80,7 +80,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     // Secrets of the Lambda build.
     ("aws-sdk-secretsmanager", &["ingest-accept"]),
     ("aws-sdk-ssm", &["ingest-accept"]),
-    ("lambda_runtime", &["ingest-accept"]),
+    ("lambda_http", &["ingest-accept"]),
     ("lapin", &["alioth-broker"]),
     ("redb", &["alioth-broker"]),
     ("qdrant-edge", &["alioth-embedded"]),

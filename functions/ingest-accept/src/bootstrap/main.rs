@@ -17,7 +17,7 @@ use ingest_accept::{
     Function, KeySource, RunError, Services, Suspendable,
     lambda::{Event, LambdaConfig},
 };
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 
 use crate::{secrets::Secrets, settings::Settings};
 
