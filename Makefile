@@ -9,6 +9,8 @@ CARGO   ?= cargo
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 TOOLS   := $(TARGET)/tools
 QUIET   := $(if $(CI),--quiet,)
+# Everything there is, with the one feature that is off by default: one set of features, so one build, for all tests.
+WORLD   := --workspace --features ingest-accept/lambda
 .PHONY: help
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-18s %s\n", $$1, $$2}'
@@ -21,7 +23,7 @@ demo: ## Build, load 3,200 films through a standalone Alioth, search, snapshot, 
 .PHONY: test
 test: test-deps ## Run every test, on services it starts itself
 	@echo "tests of a cluster of real Qdrant servers: not run (make test-cluster QDRANT_BIN=/path/to/qdrant)"
-	@$(CARGO) test $(QUIET) --workspace --lib --bins --tests --profile $(PROFILE) -- --skip real_cluster:: $(TEST_ARGS)
+	@$(CARGO) test $(QUIET) $(WORLD) --lib --bins --tests --profile $(PROFILE) -- --skip real_cluster:: $(TEST_ARGS)
 
 # What runs on the embedded node in `make test` runs here on the real server, and what needs several of them.
 CLUSTER_PACKAGES := alioth-cluster snapshot restore
@@ -30,11 +32,9 @@ test-cluster: test-deps ## The same on real Qdrant servers, and what needs three
 	@test -x "$(QDRANT_BIN)" || { echo "test-cluster: not run: QDRANT_BIN names no server (make test-cluster QDRANT_BIN=/path/to/qdrant)" >&2; exit 1; }
 	@QDRANT_BIN="$(abspath $(QDRANT_BIN))" $(CARGO) test $(QUIET) $(CLUSTER_PACKAGES:%=--package %) --test it --profile $(PROFILE) -- $(TEST_ARGS)
 
-# The tests find `bootstrap` beside themselves.
 .PHONY: test-lambda
-test-lambda: test-deps ## The Lambda build in its emulator, held to the same table of answers
-	@$(CARGO) build $(QUIET) --package ingest-accept --features lambda --bin bootstrap --profile $(PROFILE)
-	@$(CARGO) test $(QUIET) --workspace --test lambda --profile $(PROFILE) -- $(TEST_ARGS)
+test-lambda: test-deps ## Of the tests, the Lambda build in its emulator, held to the same table of answers
+	@$(CARGO) test $(QUIET) $(WORLD) --test lambda --profile $(PROFILE) -- $(TEST_ARGS)
 
 # For a CPU of another kind its standard library, and a linker (cargo-lambda's zig is one), are needed.
 LAMBDA_TARGET   ?= x86_64-unknown-linux-gnu
@@ -52,8 +52,8 @@ test-deps: ## Install what the tests need from the package registries, if absent
 .PHONY: lint
 lint: ## Formatting, clippy and docs with warnings denied, dependency rules
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy $(QUIET) --workspace --all-targets --features ingest-accept/lambda --profile $(PROFILE) -- -D warnings
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) --workspace --no-deps --document-private-items --profile $(PROFILE)
+	@$(CARGO) clippy $(QUIET) $(WORLD) --all-targets --profile $(PROFILE) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(QUIET) $(WORLD) --no-deps --document-private-items --profile $(PROFILE)
 	@.ci/deny "$(TOOLS)"
 
 .PHONY: chart
@@ -66,7 +66,7 @@ keda: ## Write keda/ and helm/golden anew from the chart
 
 .PHONY: dashboards
 dashboards: test-deps chart-deps ## Ask a Prometheus that scrapes real functions every expression of the dashboards that is ours
-	@$(CARGO) test --quiet --no-run --workspace --lib --bins --tests --profile $(PROFILE)
+	@$(CARGO) test --quiet --no-run $(WORLD) --lib --bins --tests --profile $(PROFILE)
 	@.ci/dashboards "$(TARGET)/$(PROFILE)" "$(TOOLS)"
 
 .PHONY: chart-deps

@@ -205,13 +205,9 @@ impl Emulator {
     }
 }
 
-/// Built beside this test, by `make test-lambda`.
+/// Built with this test.
 pub(crate) fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().with_file_name(FUNCTION);
-    let missing = "does not exist: `make test-lambda` builds it";
-    assert!(program.exists(), "{} {missing}", program.display());
-    program
+    PathBuf::from(env!("CARGO_BIN_EXE_bootstrap"))
 }
 
 fn emulator_program() -> PathBuf {
