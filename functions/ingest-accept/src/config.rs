@@ -31,6 +31,9 @@ const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Cheapest a byte for RabbitMQ and lapin together, at a quarter of the confirm latency of 1 MiB:
 /// measured 2026-11 on two cores, quorum queue, 64 in flight.
 const DEFAULT_MESSAGE_LIMIT: ByteSize = ByteSize::kib(256);
+/// Beyond it neither RabbitMQ nor lapin gains: at 64 KiB their cost a byte is close to its least, and fifty writers of
+/// ten points fill it: measured 2026-11 on two cores by `make bench`.
+const DEFAULT_COMBINE_LIMIT: ByteSize = ByteSize::kib(64);
 /// Below this a chunk's options outweigh its points.
 const LEAST_MESSAGE_LIMIT: ByteSize = ByteSize::kib(1);
 /// `max_message_size` of RabbitMQ 4, which closes the channel over anything larger.
@@ -140,12 +143,15 @@ impl Section for ApiConfig {
 pub struct AcceptConfig {
     /// A write larger than this is published in chunks of at most this.
     pub message_limit: ByteSize,
+    /// Small writes that come while others await their confirms share messages of at most this; 0: none does.
+    pub combine_limit: ByteSize,
 }
 
 impl Default for AcceptConfig {
     fn default() -> Self {
         Self {
             message_limit: DEFAULT_MESSAGE_LIMIT,
+            combine_limit: DEFAULT_COMBINE_LIMIT,
         }
     }
 }
@@ -154,10 +160,14 @@ impl Section for AcceptConfig {
     const PREFIX: &'static str = "ALIOTH_ACCEPT_";
 
     fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
         if self.message_limit < LEAST_MESSAGE_LIMIT || self.message_limit > LARGEST_MESSAGE {
-            return vec![("MESSAGE_LIMIT", "must be 1KiB to 16MiB".to_owned())];
+            problems.push(("MESSAGE_LIMIT", "must be 1KiB to 16MiB".to_owned()));
         }
-        Vec::new()
+        if self.combine_limit > LARGEST_MESSAGE {
+            problems.push(("COMBINE_LIMIT", "must be at most 16MiB".to_owned()));
+        }
+        problems
     }
 }
 
@@ -198,6 +208,7 @@ mod tests {
             ("ALIOTH_HTTP_BODIES_LIMIT", "1"),
             ("ALIOTH_HTTP_IDLE_TIMEOUT", "0s"),
             ("ALIOTH_ACCEPT_MESSAGE_LIMIT", "1GiB"),
+            ("ALIOTH_ACCEPT_COMBINE_LIMIT", "17MiB"),
             ("ALIOTH_API_KEYS", "good,,hidden"),
         ];
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -4,6 +4,7 @@ mod answer;
 pub mod api;
 mod body;
 mod budget;
+mod combine;
 mod config;
 mod content;
 mod cpu;

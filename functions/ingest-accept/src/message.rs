@@ -1,5 +1,7 @@
 //! A write's chunks, or a job's request, as messages: content type, type, ids and headers of the wire format. Pure.
 
+use std::fmt::Write as _;
+
 use alioth_broker::{HeaderValue, OutgoingMessage};
 use alioth_jobs::Request;
 use axum::http::HeaderMap;
@@ -11,6 +13,8 @@ const CONTENT_TYPE: &str = "application/x-protobuf";
 const UPSERT_POINTS: &str = "qdrant.UpsertPoints";
 const ACCEPTED_AT: &str = "alioth-accepted-at-ms";
 const CHUNK: &str = "alioth-chunk";
+/// The writes in a message of several, as `id:points` in the order of their points, separated by commas.
+const WRITES: &str = "alioth-writes";
 const TRACEPARENT: &str = "traceparent";
 
 /// What all messages of one write have in common.
@@ -29,13 +33,7 @@ impl Envelope {
         chunks
             .into_iter()
             .enumerate()
-            .map(|(index, body)| OutgoingMessage {
-                body,
-                content_type: CONTENT_TYPE.to_owned(),
-                kind: UPSERT_POINTS.to_owned(),
-                message_id: message_id.clone(),
-                headers: self.headers(index + 1, count),
-            })
+            .map(|(index, body)| upsert(body, message_id.clone(), self.headers(index + 1, count)))
             .collect()
     }
 
@@ -56,6 +54,33 @@ impl Envelope {
             ));
         }
         headers
+    }
+}
+
+/// Makes one message of the points of several writes, oldest first, none of them traced. It has the id and the age of
+/// the first.
+pub(crate) fn of_writes(writes: &[(&Envelope, usize)], body: Bytes) -> OutgoingMessage {
+    let Some((first, _)) = writes.first() else {
+        return upsert(body, String::new(), Vec::new());
+    };
+    let mut list = String::with_capacity(writes.len() * 40);
+    for (envelope, points) in writes {
+        let comma = if list.is_empty() { "" } else { "," };
+        // A string takes what is written.
+        let _ = write!(list, "{comma}{}:{points}", envelope.ingest_id);
+    }
+    let mut headers = first.headers(1, 1);
+    headers.push((WRITES.to_owned(), HeaderValue::Text(list)));
+    upsert(body, first.ingest_id.to_string(), headers)
+}
+
+fn upsert(body: Bytes, message_id: String, headers: Vec<(String, HeaderValue)>) -> OutgoingMessage {
+    OutgoingMessage {
+        body,
+        content_type: CONTENT_TYPE.to_owned(),
+        kind: UPSERT_POINTS.to_owned(),
+        message_id,
+        headers,
     }
 }
 
@@ -141,6 +166,31 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn a_message_of_several_writes_tells_whose_points_they_are() {
+        let [first, second] = [1, 2].map(|id| Envelope {
+            ingest_id: Uuid::from_u128(id),
+            accepted_at_ms: 1_700_000_000_000 + id as i64,
+            traceparent: None,
+        });
+        let message = of_writes(&[(&first, 3), (&second, 1)], Bytes::from_static(b"ab"));
+        assert_eq!(message.message_id, "00000000-0000-0000-0000-000000000001");
+        assert_eq!(
+            message.headers,
+            [
+                (ACCEPTED_AT.to_owned(), HeaderValue::Int(1_700_000_000_001)),
+                (CHUNK.to_owned(), HeaderValue::Text("1/1".to_owned())),
+                (
+                    WRITES.to_owned(),
+                    HeaderValue::Text(
+                        "00000000-0000-0000-0000-000000000001:3,00000000-0000-0000-0000-000000000002:1"
+                            .to_owned()
+                    )
+                ),
+            ]
+        );
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(crate) struct Metrics {
     pub(crate) points: IntCounter,
     pub(crate) messages: IntCounter,
     pub(crate) message_bytes: IntCounter,
+    pub(crate) combined: IntCounter,
     pub(crate) body_bytes: IntCounter,
     pub(crate) unchecked: IntCounter,
     pub(crate) in_flight: IntGauge,
@@ -125,6 +126,11 @@ impl Metrics {
                 registry,
                 "alioth_accept_message_bytes_total",
                 "Bytes of those messages' bodies.",
+            )?,
+            combined: counter(
+                registry,
+                "alioth_accept_combined_writes_total",
+                "Accepted writes that shared a message with others.",
             )?,
             body_bytes: counter(
                 registry,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use alioth_broker::{Publisher, Queue};
+use alioth_broker::Publisher;
 use alioth_cluster::SchemaCache;
 use alioth_points::{UpsertQuery, Write};
 use alioth_telemetry::Tracer;
@@ -18,6 +18,7 @@ use crate::{
     answer::Refusal,
     body::{self, Received},
     budget::{Budget, Reservation},
+    combine::Combiner,
     config::{Config, LARGEST_MESSAGE},
     content::{self, Encoding},
     cpu::{Cpu, Weight},
@@ -59,6 +60,7 @@ impl Target {
 /// Accepts writes. Shared by all requests.
 pub(crate) struct Acceptor {
     pub(crate) publisher: Arc<dyn Publisher>,
+    combiner: Arc<Combiner>,
     pub(crate) presence: Presence,
     pub(crate) schemas: SchemaCache,
     pub(crate) keys: Arc<Keys>,
@@ -95,8 +97,11 @@ impl Acceptor {
         tracer: Tracer,
     ) -> Self {
         let held = metrics.held_bytes.clone();
+        let limit = config.accept.combine_limit.as_usize();
+        let combiner = Combiner::new(Arc::clone(&publisher), &metrics, limit);
         Self {
             publisher,
+            combiner,
             presence,
             schemas,
             keys,
@@ -179,8 +184,7 @@ impl Acceptor {
         let weight = weight(&received.bytes, encoding);
         let parsed = self.parse(target, encoding, received, weight).await?;
         self.metrics.body_bytes.inc_by(parsed.body_bytes as u64);
-        // Held until the end: the messages are about as large as the write is.
-        let _reservation = parsed.reservation;
+        let reservation = parsed.reservation;
         schemas::check_name(parsed.write.collection_name())?;
 
         let (write, checked) =
@@ -193,7 +197,8 @@ impl Acceptor {
             .cpu
             .run(weight, move || write.into_messages(message_limit))
             .await?;
-        self.publish(chunks, envelope).await?;
+        self.combiner.publish(chunks, envelope, reservation).await?;
+        self.presence.seen();
 
         self.metrics.points.inc_by(points as u64);
         if checked == Checked::OnShapeAlone {
@@ -226,18 +231,6 @@ impl Acceptor {
             })
         };
         self.cpu.run(weight, work).await?
-    }
-
-    async fn publish(&self, chunks: Vec<Bytes>, envelope: &Envelope) -> Result<(), Refusal> {
-        let messages = chunks.len() as u64;
-        let bytes: usize = chunks.iter().map(Bytes::len).sum();
-        self.publisher
-            .publish(Queue::Ingest, envelope.wrap(chunks))
-            .await?;
-        self.presence.seen();
-        self.metrics.messages.inc_by(messages);
-        self.metrics.message_bytes.inc_by(bytes as u64);
-        Ok(())
     }
 }
 

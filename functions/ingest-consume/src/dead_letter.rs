@@ -7,6 +7,8 @@ use alioth_broker::{Delivery, HeaderValue, OutgoingMessage, headers};
 use alioth_points::UpsertMessage;
 use bytes::Bytes;
 
+use crate::writes;
+
 /// Prefix of every header a dead letter adds. Those of an earlier death are replaced.
 const PREFIX: &str = "alioth-dead-";
 const CAUSE: &str = "alioth-dead-cause";
@@ -80,11 +82,24 @@ pub(crate) fn of_points(
 ) -> Vec<OutgoingMessage> {
     let letter = |part: &DeadPoints| {
         let points = message.slice(part.points.clone());
-        let body = match points.points() == message.points() {
-            true => delivery.body.clone(),
-            false => points.to_bytes(),
-        };
-        letter(delivery, body, &part.death, Some(&points), at_ms)
+        if points.points() == message.points() {
+            return letter(
+                delivery,
+                delivery.body.clone(),
+                &part.death,
+                Some(&points),
+                at_ms,
+            );
+        }
+        let mut letter = letter(
+            delivery,
+            points.to_bytes(),
+            &part.death,
+            Some(&points),
+            at_ms,
+        );
+        writes::narrow(&mut letter, part.points.clone());
+        letter
     };
     dead.iter().map(letter).collect()
 }
@@ -217,6 +232,19 @@ mod tests {
         );
         assert!(header(letter, "x-delivery-count").is_empty());
         delivery.ack().await
+    }
+
+    #[tokio::test]
+    async fn a_dead_point_of_a_message_of_several_writes_has_its_own_writes_id() {
+        let message = message("films", &[10, 11, 12]);
+        let mut delivery = delivery(&message);
+        let list = HeaderValue::Text("write-1:1,write-2:2".to_owned());
+        delivery.headers.push(("alioth-writes".to_owned(), list));
+        let mut dead = Vec::new();
+        add(&mut dead, 2..3, death("wrong dimension"));
+        let letters = of_points(&delivery, &message, &dead, 99);
+        assert_eq!(letters[0].message_id, "write-2");
+        assert!(header(&letters[0], "alioth-writes").is_empty());
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod test_messages;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod writes;
 
 use std::sync::{Arc, atomic::AtomicU64};
 

@@ -24,9 +24,9 @@ pub struct OutgoingMessage {
     pub content_type: String,
     /// AMQP `type`: the proto's name, `qdrant.UpsertPoints`.
     pub kind: String,
-    /// AMQP `message_id`: the write id.
+    /// AMQP `message_id`: the write id, or of several writes the first's.
     pub message_id: String,
-    /// Headers: `alioth-accepted-at-ms`, `alioth-chunk`, `traceparent`, and a dead letter's `alioth-dead-*`.
+    /// Headers: `alioth-accepted-at-ms`, `alioth-chunk`, `alioth-writes`, `traceparent`, and a dead letter's `alioth-dead-*`.
     pub headers: Vec<(String, HeaderValue)>,
 }
 

@@ -152,13 +152,29 @@ impl UpsertMessage {
 
     /// A whole message body again: options and points (what a dead letter carries).
     pub fn to_bytes(&self) -> Bytes {
-        let options = self.key.bytes();
-        let mut message = Vec::with_capacity(options.len() + self.point_bytes());
-        message.extend_from_slice(options);
-        for point in self.located() {
-            message.extend_from_slice(&self.body[point.bytes.clone()]);
+        Self::concat(&[self])
+    }
+
+    /// One message body of messages of one merge key: the options, then every point of each in order, also those of
+    /// ids that repeat. Of no messages no bytes.
+    pub fn concat(messages: &[&UpsertMessage]) -> Bytes {
+        let Some(first) = messages.first() else {
+            return Bytes::new();
+        };
+        debug_assert!(
+            messages.iter().all(|message| message.key == first.key),
+            "keys differ"
+        );
+        let options = first.key.bytes();
+        let points: usize = messages.iter().map(|message| message.point_bytes()).sum();
+        let mut body = Vec::with_capacity(options.len() + points);
+        body.extend_from_slice(options);
+        for message in messages {
+            for point in message.located() {
+                body.extend_from_slice(&message.body[point.bytes.clone()]);
+            }
         }
-        message.into()
+        body.into()
     }
 
     pub(crate) fn located(&self) -> &[Located] {

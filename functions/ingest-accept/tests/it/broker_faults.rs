@@ -7,7 +7,8 @@ use alioth_testkit::{Direction, Fault, FaultProxy, RabbitMq, wait_until};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    DEADLINE, World, collection, ingest_body, shared_qdrant, take, upsert_body, upsert_path,
+    DEADLINE, Message, World, collection, ingest_body, shared_qdrant, take, upsert_body,
+    upsert_path,
 };
 
 /// Below the answer timeout: these answers wait for nothing.
@@ -159,10 +160,7 @@ async fn every_accepted_write_survives_a_killed_broker() {
     let broker = world.broker();
     let queued = broker.depth(Queue::Ingest).await.unwrap().ready;
     let messages = take(&broker, usize::try_from(queued).unwrap()).await;
-    let queued: HashSet<String> = messages
-        .iter()
-        .map(|message| message.delivery.message_id.clone())
-        .collect();
+    let queued: HashSet<String> = messages.iter().flat_map(Message::writes).collect();
     let lost: Vec<_> = accepted.iter().filter(|id| !queued.contains(*id)).collect();
     assert!(lost.is_empty(), "{} of {} lost", lost.len(), accepted.len());
     broker.close().await;

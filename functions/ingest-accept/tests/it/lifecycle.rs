@@ -12,7 +12,9 @@ use alioth_testkit::{Direction, Fault, FaultProxy, RabbitMq, wait_until};
 use axum::http::Method;
 use tokio::task::JoinSet;
 
-use crate::support::{DEADLINE, Http, Process, World, collection, ingest_body, shared_qdrant};
+use crate::support::{
+    DEADLINE, Http, Message, Process, World, collection, ingest_body, shared_qdrant,
+};
 
 #[tokio::test]
 async fn a_bad_configuration_ends_with_64_and_every_problem() {
@@ -103,10 +105,7 @@ async fn a_drain_under_load_answers_what_is_under_way_and_loses_nothing() {
     assert!(accepted.len() >= 200);
 
     let messages = world.drain_queue().await;
-    let queued: HashSet<String> = messages
-        .iter()
-        .map(|message| message.delivery.message_id.clone())
-        .collect();
+    let queued: HashSet<String> = messages.iter().flat_map(Message::writes).collect();
     let lost = accepted.iter().filter(|id| !queued.contains(*id)).count();
     assert_eq!(lost, 0, "of {}", accepted.len());
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod broker_faults;
+mod combine;
 mod connections;
 mod embedded;
 mod jobs;

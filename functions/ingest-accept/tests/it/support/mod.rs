@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use alioth_broker::{AmqpConfig, Broker, BrokerMetrics, Delivery, Queue, RabbitMqBroker};
+use alioth_broker::{
+    AmqpConfig, Broker, BrokerMetrics, Delivery, HeaderValue, Queue, RabbitMqBroker,
+};
 use alioth_points::UpsertMessage;
 use alioth_telemetry::prometheus::Registry;
 use alioth_testkit::{Qdrant, RabbitMq, unique_collection};
@@ -154,6 +156,24 @@ impl World {
 pub(crate) struct Message {
     pub(crate) delivery: Delivery,
     pub(crate) upsert: UpsertMessage,
+}
+
+impl Message {
+    /// The ids of the writes whose points it holds.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        match self.delivery.header("alioth-writes") {
+            Some(HeaderValue::Text(list)) => {
+                let writes = list.split(',').map(|write| write.split_once(':').unwrap());
+                let counted: usize = writes
+                    .clone()
+                    .map(|(_, points)| points.parse::<usize>().unwrap())
+                    .sum();
+                assert_eq!(counted, self.upsert.points());
+                writes.map(|(id, _)| id.to_owned()).collect()
+            }
+            _ => vec![self.delivery.message_id.clone()],
+        }
+    }
 }
 
 /// Takes `count` messages.
