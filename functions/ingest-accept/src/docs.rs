@@ -1,21 +1,28 @@
 //! The OpenAPI document and the page that shows it, both out of this binary: the page loads
 //! nothing from anywhere else, and its Content-Security-Policy would not let it.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, LazyLock},
-};
+use std::{io::Read as _, sync::LazyLock};
 
 use axum::{
     body::Body,
     extract::{Path, State},
-    http::{HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
 use bytes::Bytes;
-use utoipa_swagger_ui::{Config, SwaggerFile};
+use flate2::read::GzDecoder;
 
 use crate::{handlers, openapi, router::App};
+
+/// One part of the page.
+struct Part {
+    name: &'static str,
+    content_type: &'static str,
+    gzipped: &'static [u8],
+}
+
+// `PARTS`: swagger-ui's files and our initializer, by the build script.
+include!(concat!(env!("OUT_DIR"), "/parts.rs"));
 
 /// Styles are set by scripts on elements; images are icons in `data:` URLs.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -28,15 +35,6 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
     let document = openapi::document();
     // A tree of maps and text, which always serialises.
     Bytes::from(serde_json::to_vec(&document).unwrap_or_default())
-});
-
-static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::new(["/openapi.json"])
-        // Else the page asks validator.swagger.io about the document.
-        .validator_url("none")
-        .display_request_duration(true)
-        .try_it_out_enabled(true);
-    Arc::new(config)
 });
 
 /// Serves this document.
@@ -58,8 +56,8 @@ pub(crate) async fn to_index() -> Redirect {
 #[utoipa::path(get, path = "/docs/", tag = "about", responses(
     (status = 200, description = "A page.", content_type = "text/html", body = String)
 ))]
-pub(crate) async fn index(app: State<App>, uri: Uri) -> Response {
-    file(app, uri, Path("index.html".to_owned())).await
+pub(crate) async fn index(app: State<App>, headers: HeaderMap, uri: Uri) -> Response {
+    file(app, headers, uri, Path("index.html".to_owned())).await
 }
 
 /// Serves the parts of that page.
@@ -70,26 +68,83 @@ pub(crate) async fn index(app: State<App>, uri: Uri) -> Response {
         (status = 404, description = "No such part.", body = crate::reply::IngestRefused)
     )
 )]
-pub(crate) async fn file(app: State<App>, uri: Uri, Path(name): Path<String>) -> Response {
-    let Some(part) = part(&name) else {
+pub(crate) async fn file(
+    app: State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    Path(name): Path<String>,
+) -> Response {
+    let Some(part) = PARTS.iter().find(|part| part.name == name) else {
         return handlers::no_route(app, uri).await;
     };
-    let bytes = match part.bytes {
-        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        Cow::Owned(bytes) => Bytes::from(bytes),
+    let mut response = match takes_gzip(&headers) {
+        true => {
+            let encoded = [(header::CONTENT_ENCODING, "gzip")];
+            (encoded, Body::from(Bytes::from_static(part.gzipped))).into_response()
+        }
+        false => Body::from(part.unzipped()).into_response(),
     };
-    let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
-    if let Ok(content_type) = HeaderValue::from_str(&part.content_type) {
-        headers.insert(header::CONTENT_TYPE, content_type);
-    }
+    let content_type = HeaderValue::from_static(part.content_type);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     response
 }
 
-fn part(name: &str) -> Option<SwaggerFile<'static>> {
-    utoipa_swagger_ui::serve(name, Arc::clone(&PAGE)).unwrap_or_else(|error| {
-        tracing::error!(%error, file = name, "serve a part of the documentation page");
-        None
+impl Part {
+    fn unzipped(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What the build script wrote can be read, and memory is not a fault that is told here.
+        let _ = GzDecoder::new(self.gzipped).read_to_end(&mut bytes);
+        bytes
+    }
+}
+
+/// Whether gzip is named and not ruled out with `q=0`.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let names = values.filter_map(|value| value.to_str().ok());
+    names.flat_map(|names| names.split(',')).any(|name| {
+        let mut parts = name.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        named && weight != Some(0.0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_for_those_who_name_it() {
+        let rows = [
+            (&[][..], false),
+            (&["gzip"], true),
+            (&["deflate, GZIP;q=0.5"], true),
+            (&["br", "gzip"], true),
+            (&["gzip;q=0"], false),
+            (&["gzip; q=0.000, br"], false),
+            (&["identity"], false),
+            (&["x-gzip-like"], false),
+        ];
+        for (values, takes) in rows {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+            }
+            assert_eq!(takes_gzip(&headers), takes, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn every_part_can_be_unzipped() {
+        for part in PARTS {
+            let bytes = part.unzipped();
+            assert!(bytes.len() > 50, "{} has {}", part.name, bytes.len());
+        }
+    }
 }
