@@ -95,14 +95,16 @@ terraform-fmt: ## Format terraform/ and write the tables of its READMEs
 	@"$(TOOLS)/opentofu/tofu" fmt -recursive terraform
 	@"$(TOOLS)/checkov/bin/python" .ci/terraform-rules.py . --write
 
+.PHONY: functions
+functions: ## Build the functions as they are released, static, into target/functions
+	@.ci/functions "$(TOOLS)" "$(TARGET)"
+
 # The functions as they are released, and the harness around them. With QDRANT_BIN the embedded node is not built;
 # without it, it is built optimised, which takes minutes.
-FUNCTIONS := ingest-accept ingest-consume snapshot restore
 BENCH := $(CARGO) bench $(QUIET) --package alioth-loadtest --bench table $(if $(QDRANT_BIN),--no-default-features)
 .PHONY: bench
-bench: bench-deps ## Measure all of Alioth beside its references: [QDRANT_BIN=/path/to/qdrant] [BENCH_ARGS=…]
-	@$(CARGO) build $(QUIET) --release $(FUNCTIONS:%=--package %)
-	@$(if $(QDRANT_BIN),QDRANT_BIN="$(abspath $(QDRANT_BIN))") $(BENCH) -- --functions "$(abspath $(TARGET))/release" --aws "$(abspath $(TOOLS))/awscli/bin/aws" $(BENCH_ARGS)
+bench: bench-deps functions ## Measure all of Alioth beside its references: [QDRANT_BIN=/path/to/qdrant] [BENCH_ARGS=…]
+	@$(if $(QDRANT_BIN),QDRANT_BIN="$(abspath $(QDRANT_BIN))") $(BENCH) -- --functions "$(abspath $(TARGET))/functions" --aws "$(abspath $(TOOLS))/awscli/bin/aws" $(BENCH_ARGS)
 
 .PHONY: bench-deps
 bench-deps: test-deps
