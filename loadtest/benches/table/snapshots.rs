@@ -12,6 +12,7 @@ use alioth_loadtest::writes::{Films, Payloads, Shape, id};
 use alioth_testkit::{S3, usage::mib};
 use futures_util::StreamExt as _;
 use qdrant_client::qdrant::{CollectionStatus, UpsertPointsBuilder};
+use sha2::{Digest as _, Sha256};
 use tokio::{process::Command, task::JoinSet, time::Instant};
 
 use crate::{
@@ -58,7 +59,7 @@ pub(crate) async fn rows(
     place.raw_out().await;
     let mut bytes = 0;
     let (mut up, mut down, mut by_aws) = (Vec::new(), Vec::new(), Vec::new());
-    let mut peaks = (0, 0);
+    let (mut beside_verified, mut peaks) = (Vec::new(), (0, 0));
     for _ in 0..rounds {
         let (length, copied) = place.raw_out().await;
         bytes = length;
@@ -69,10 +70,13 @@ pub(crate) async fn rows(
         if let Some(aws) = aws {
             by_aws.push(rate(place.by_aws(aws, length).await));
         }
-        let copied = place.raw_in().await;
+        let copied = place.raw_in(None).await;
+        let digest = place.digest().await;
+        let verified = place.raw_in(Some(&digest)).await;
         let (took, peak) = place.restore().await;
         peaks.1 = peaks.1.max(peak);
         down.push((rate(took), Some(rate(copied))));
+        beside_verified.push((rate(took), Some(rate(verified))));
         place.clear().await;
     }
     let size = format!("a shard of {} MB, one stream", number(bytes as f64 / 1e6));
@@ -114,6 +118,14 @@ pub(crate) async fn rows(
             note: size.clone(),
         });
     }
+    table.add(Row {
+        figure: "restore, the same run".to_owned(),
+        unit: "MB/s",
+        rounds: beside_verified,
+        beside: "raw stream copy with the checksum that restore gives, which the node verifies before it recovers".to_owned(),
+        budget: Budget::None,
+        note: size,
+    });
     world.delete(place.queues).await;
     direct::drop(&world.client, COLLECTION).await;
 }
@@ -189,8 +201,22 @@ impl Place<'_> {
         (length, began.elapsed())
     }
 
-    /// The same bytes back, into an empty collection.
-    async fn raw_in(&self) -> Duration {
+    /// SHA-256 of the file, in hexadecimal.
+    async fn digest(&self) -> String {
+        let file = self.http.get(self.file_url()).send().await;
+        let mut pieces = file.expect("the filer answers").bytes_stream();
+        let mut hash = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            hash.update(piece.expect("a piece"));
+        }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// The same bytes back, into an empty collection; verified by the node where a checksum is given.
+    async fn raw_in(&self, checksum: Option<&str>) -> Duration {
         let client = &self.world.client;
         direct::make(client, RESTORED, DIMENSIONS, 1).await;
         let began = Instant::now();
@@ -202,10 +228,14 @@ impl Place<'_> {
         let length = file.content_length().expect("a length");
         let body = reqwest::Body::wrap_stream(file.bytes_stream());
         let part = reqwest::multipart::Part::stream_with_length(body, length).file_name("snapshot");
-        let upload = format!(
+        let mut upload = format!(
             "{}/collections/{RESTORED}/shards/0/snapshots/upload?priority=snapshot&wait=true",
             self.world.qdrant.rest_url()
         );
+        if let Some(checksum) = checksum {
+            upload.push_str("&checksum=");
+            upload.push_str(checksum);
+        }
         let form = reqwest::multipart::Form::new().part("snapshot", part);
         let posted = self.http.post(upload).multipart(form).send().await;
         posted
