@@ -17,8 +17,9 @@ const DEFAULT_UPSERT_POINTS: usize = 1_000;
 /// Source: <https://qdrant.tech/documentation/database-tutorials/bulk-upload/>
 const DEFAULT_UPSERT_BYTES: ByteSize = ByteSize::mib(4);
 
-/// A tenth of what an upsert takes; only waited for while another upsert is in flight.
-const DEFAULT_LINGER: Duration = Duration::from_millis(5);
+/// Only waited for while another upsert is in flight, or where one has begun within as long. With 5 ms, 50 writers of single
+/// points made upserts of 100, at 26 µs of Qdrant's CPU a point; with 10 ms of 200, at 22.
+const DEFAULT_LINGER: Duration = Duration::from_millis(10);
 
 /// Qdrant recommends 2–4 parallel streams, and KEDA adds consumers.
 const DEFAULT_UPSERTS_IN_FLIGHT: usize = 4;

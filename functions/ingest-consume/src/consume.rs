@@ -56,6 +56,8 @@ pub(crate) struct Consume {
     held: Held,
     /// When there was last something to do, or no subscription to hear of it by.
     busy_at: Instant,
+    /// When the last merge began.
+    merged_at: Option<Instant>,
     config: ConsumeConfig,
 }
 
@@ -85,6 +87,7 @@ impl Consume {
             order: WriteOrder::new(),
             held: Held::new(hold),
             busy_at: Instant::now(),
+            merged_at: None,
             config,
         }
     }
@@ -211,7 +214,13 @@ impl Consume {
     fn start_merges(&mut self) {
         let slots = &self.applier.slots;
         while let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
-            let load = match slots.available_permits() + 1 == self.config.upserts_in_flight {
+            let now = Instant::now();
+            let none_in_flight = slots.available_permits() + 1 == self.config.upserts_in_flight;
+            // Small upserts that follow each other at once cost Qdrant three times what fewer and larger ones do.
+            let quiet = self
+                .merged_at
+                .is_none_or(|at| now >= at + self.config.linger.0);
+            let load = match none_in_flight && quiet {
                 true => Load::Idle,
                 false => Load::Busy,
             };
@@ -223,13 +232,13 @@ impl Consume {
             let waits = |collection: &str| {
                 stalls.contains(collection) || (!closed && held.is_merging(collection))
             };
-            let now = Instant::now();
             let Some(messages) = self.batcher.next_merge(now, load, &self.order, waits) else {
                 return;
             };
             let applier = Arc::clone(&self.applier);
             let merge = Merge::new(applier, messages, slot, self.release.clone());
             self.held.begin_merge(merge.collection());
+            self.merged_at = Some(now);
             self.tasks.spawn(merge.run());
         }
     }

@@ -77,9 +77,7 @@ impl Rig {
         let chunks = write.into_messages(1 << 20);
         let handle =
             tokio::spawn(async move { combiner.publish(chunks, &envelope, reservation).await });
-        // One thread: it runs until it waits, and then the carrier that it started.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
+        settle().await;
         handle
     }
 
@@ -108,6 +106,13 @@ impl Rig {
 
     fn is_idle(&mut self) -> bool {
         self.published.try_recv().is_err()
+    }
+}
+
+/// One thread: every task runs until it waits for something that only the test can give.
+async fn settle() {
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -147,6 +152,7 @@ async fn a_write_that_finds_nobody_waiting_goes_at_once_alone() {
     write.await.unwrap().unwrap();
     assert_eq!(rig.metrics.messages.get(), 1);
     assert_eq!(rig.metrics.combined.get(), 0);
+    settle().await;
     assert!(rig.combiner.lanes().is_empty());
 }
 
@@ -159,7 +165,7 @@ async fn those_that_come_meanwhile_share_a_message_and_are_told_by_its_confirm()
     let (first, confirm) = full.remove(0);
     confirm.send(Ok(())).unwrap();
     first.await.unwrap().unwrap();
-    tokio::task::yield_now().await;
+    settle().await;
     let (message, confirm) = rig.next();
     let (number, next) = (CARRIERS as u128 + 1, CARRIERS as u128 + 2);
     assert_eq!(writes(&message), Some(vec![(number, 1), (next, 1)]));
@@ -175,7 +181,7 @@ async fn those_that_come_meanwhile_share_a_message_and_are_told_by_its_confirm()
         confirm.send(Ok(())).unwrap();
         write.await.unwrap().unwrap();
     }
-    tokio::task::yield_now().await;
+    settle().await;
     assert!(rig.combiner.lanes().is_empty());
 }
 
@@ -187,7 +193,7 @@ async fn a_message_that_is_refused_is_refused_to_each_write_in_it() {
     let (first, confirm) = full.remove(0);
     confirm.send(Ok(())).unwrap();
     first.await.unwrap().unwrap();
-    tokio::task::yield_now().await;
+    settle().await;
     let (_, confirm) = rig.next();
     let queue = "ingest".to_owned();
     confirm
@@ -213,7 +219,7 @@ async fn a_client_that_goes_takes_no_other_with_it_and_is_not_written_for() {
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     confirm.send(Ok(())).unwrap();
-    tokio::task::yield_now().await;
+    settle().await;
     let (message, confirm) = rig.next();
     assert_eq!(ids(&message), [(CARRIERS + 2).to_string()]);
     confirm.send(Ok(())).unwrap();
@@ -281,7 +287,7 @@ async fn a_shared_message_keeps_to_its_limit_and_none_is_shared_with_none() {
     .into();
     let (_, confirm) = full.remove(0);
     confirm.send(Ok(())).unwrap();
-    tokio::task::yield_now().await;
+    settle().await;
     let (message, _confirm) = rig.next();
     assert!(message.body.len() <= 100, "{}", message.body.len());
     let count = writes(&message).map_or(1, |writes| writes.len());

@@ -35,6 +35,26 @@ async fn a_lone_write_does_not_linger() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn small_upserts_do_not_follow_each_other_at_once() {
+    let mut rig = Rig::sound();
+    *lock(&rig.qdrant.takes) = Duration::from_millis(1);
+    rig.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for id in 1..=3 {
+        rig.put("films", vec![point(id, 1)]);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    rig.wait_dry().await;
+    let calls = lock(&rig.qdrant.calls);
+    let sizes: Vec<_> = calls
+        .iter()
+        .map(|(_, upsert)| upsert.points.len())
+        .collect();
+    assert_eq!(sizes, [1, 2]);
+    assert!(calls[1].0 - calls[0].0 >= rig.config.consume.linger.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upsert_is_no_larger_than_aimed_at() {
     let mut rig = Rig::sound();
     rig.config.consume.upsert_points = 100;
