@@ -65,7 +65,8 @@ fn configuration(target: &Target, plan: &Plan, html: &Path) -> GooseConfiguratio
         Length::Writes(writes) => configuration.iterations = writes,
     }
     configuration.report_file = vec![html.display().to_string()];
-    configuration.no_reset_metrics = true;
+    // goose refuses it where it would reset nothing.
+    configuration.no_reset_metrics = matches!(plan.length, Length::Time(_));
     // Our own lines tell how it goes. Told not to print its metrics at the end, it writes no report either.
     configuration.quiet = 1;
     configuration.no_telnet = true;
@@ -137,5 +138,27 @@ impl Writer {
             return Ok(Answer::Failed(error.to_string()));
         }
         Ok(answer(status, retry_after.as_deref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arguments, scenario::Scenario as Load, target::TargetKind};
+    use clap::{Parser as _, ValueEnum as _};
+
+    #[test]
+    fn no_scenario_asks_goose_for_what_excludes_each_other() {
+        let arguments = Arguments::parse_from(["alioth-loadtest", "--seconds", "5"]);
+        for load in Load::value_variants() {
+            let plan = load.plan().with(&arguments);
+            let target = TargetKind::Ingest
+                .open(&arguments, &plan)
+                .expect("a target");
+            let configuration = configuration(&target, &plan, Path::new("report.html"));
+            let by_time = !configuration.run_time.is_empty();
+            assert_ne!(by_time, configuration.iterations > 0, "{load}");
+            assert_eq!(by_time, configuration.no_reset_metrics, "{load}");
+        }
     }
 }
