@@ -40,6 +40,20 @@ impl Process {
         Self::spawn(command, queues, qdrant_url, &[("PATH", "/usr/bin:/bin")])
     }
 
+    /// The same, with no more memory of its own than this; what it asks for beyond it, it does not get, and aborts.
+    pub(crate) fn start_with_memory(
+        bytes: u64,
+        queues: &Queues,
+        qdrant_url: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new("/usr/bin/prlimit");
+        command
+            .args([&format!("--data={bytes}"), "--"])
+            .arg(env!("CARGO_BIN_EXE_ingest-consume"));
+        Self::spawn(command, queues, qdrant_url, more)
+    }
+
     fn spawn(
         mut command: Command,
         queues: &Queues,
