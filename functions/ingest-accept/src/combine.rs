@@ -138,12 +138,12 @@ impl Combiner {
             // What has come already and has not been looked at yet comes along.
             tokio::task::yield_now().await;
             let writes = self.take(&key);
-            let Some((message, count)) = gather(&writes) else {
+            let Some(message) = gather(&writes) else {
                 return;
             };
             let outcome = self.send(vec![message]).await;
-            if outcome.is_ok() && count > 1 {
-                self.combined.inc_by(count);
+            if outcome.is_ok() && writes.len() > 1 {
+                self.combined.inc_by(writes.len() as u64);
             }
             for write in writes {
                 // Its client may have gone.
@@ -197,11 +197,11 @@ impl Combiner {
     }
 }
 
-/// One message of the writes, and how many they are; none of none.
-fn gather(writes: &[Waiting]) -> Option<(OutgoingMessage, u64)> {
-    let message = match writes {
-        [] => return None,
-        [alone] => alone.envelope.wrap(vec![alone.body.clone()]).pop()?,
+/// One message of the writes; none of none.
+fn gather(writes: &[Waiting]) -> Option<OutgoingMessage> {
+    match writes {
+        [] => None,
+        [alone] => alone.envelope.wrap(vec![alone.body.clone()]).pop(),
         several => {
             let messages: Vec<_> = several.iter().map(|write| &write.message).collect();
             let body = UpsertMessage::concat(&messages);
@@ -209,10 +209,9 @@ fn gather(writes: &[Waiting]) -> Option<(OutgoingMessage, u64)> {
                 .iter()
                 .map(|write| (&write.envelope, write.message.points()))
                 .collect();
-            of_writes(&whose, body)
+            Some(of_writes(&whose, body))
         }
-    };
-    Some((message, writes.len() as u64))
+    }
 }
 
 #[cfg(test)]

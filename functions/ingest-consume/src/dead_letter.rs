@@ -82,23 +82,15 @@ pub(crate) fn of_points(
 ) -> Vec<OutgoingMessage> {
     let letter = |part: &DeadPoints| {
         let points = message.slice(part.points.clone());
-        if points.points() == message.points() {
-            return letter(
-                delivery,
-                delivery.body.clone(),
-                &part.death,
-                Some(&points),
-                at_ms,
-            );
+        let whole = points.points() == message.points();
+        let body = match whole {
+            true => delivery.body.clone(),
+            false => points.to_bytes(),
+        };
+        let mut letter = letter(delivery, body, &part.death, Some(&points), at_ms);
+        if !whole {
+            writes::narrow(&mut letter, part.points.clone());
         }
-        let mut letter = letter(
-            delivery,
-            points.to_bytes(),
-            &part.death,
-            Some(&points),
-            at_ms,
-        );
-        writes::narrow(&mut letter, part.points.clone());
         letter
     };
     dead.iter().map(letter).collect()
