@@ -29,13 +29,14 @@ mod server;
 mod trace;
 mod write;
 
-use std::{sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use alioth_broker::Publisher;
 use alioth_cluster::SchemaCache;
+use alioth_config::EXIT_BAD_CONFIGURATION;
 use alioth_lifecycle::LifecycleError;
 use alioth_telemetry::{
-    Condition, Readiness, Tracer,
+    Condition, Readiness, Telemetry, Tracer,
     prometheus::{self, Registry},
 };
 use axum::Router;
@@ -66,6 +67,19 @@ pub struct Services {
     pub tracer: Tracer,
 }
 
+impl Services {
+    /// Observed where the process is.
+    pub fn new(publisher: Arc<dyn Publisher>, schemas: SchemaCache, telemetry: &Telemetry) -> Self {
+        Self {
+            publisher,
+            schemas,
+            registry: telemetry.registry.clone(),
+            readiness: telemetry.readiness.clone(),
+            tracer: telemetry.tracer.clone(),
+        }
+    }
+}
+
 /// What a process that is suspended between requests has beside its [`Services`].
 pub struct Suspendable {
     /// How long a write waits for the broker to be there and to prove it.
@@ -94,6 +108,16 @@ pub enum RunError {
     /// Requests were still being handled at the drain deadline.
     #[error("drain ingest-accept")]
     Drain(#[from] LifecycleError),
+}
+
+impl RunError {
+    /// What the process ends with.
+    pub fn exit(&self) -> ExitCode {
+        match self {
+            Self::Keys(_) => ExitCode::from(EXIT_BAD_CONFIGURATION),
+            Self::Metrics(_) | Self::Drain(_) => ExitCode::FAILURE,
+        }
+    }
 }
 
 /// Ingest-accept without a port: what Lambda calls, and what [`run`] serves.

@@ -7,7 +7,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use alioth_broker::{Broker, BrokerMetrics, RabbitMqBroker};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
-use alioth_config::{EXIT_BAD_CONFIGURATION, Loader};
+use alioth_config::Loader;
 use alioth_lifecycle::Shutdown;
 use alioth_telemetry::{Telemetry, listen};
 use anyhow::Result;
@@ -27,10 +27,9 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     tracing::error!("{error:#}");
-    match error.downcast_ref() {
-        Some(RunError::Keys(_)) => ExitCode::from(EXIT_BAD_CONFIGURATION),
-        Some(RunError::Metrics(_) | RunError::Drain(_)) | None => ExitCode::FAILURE,
-    }
+    error
+        .downcast_ref()
+        .map_or(ExitCode::FAILURE, RunError::exit)
 }
 
 async fn run(settings: Settings) -> Result<()> {
@@ -40,13 +39,8 @@ async fn run(settings: Settings) -> Result<()> {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMqBroker::new(&settings.amqp, FUNCTION, metrics)?);
     let metrics = ClusterMetrics::register(&telemetry.registry)?;
     let cluster = Cluster::new(&settings.qdrant, metrics)?;
-    let services = Services {
-        publisher: broker.publisher(),
-        schemas: SchemaCache::new(&cluster, &settings.qdrant),
-        registry: telemetry.registry.clone(),
-        readiness: telemetry.readiness.clone(),
-        tracer: telemetry.tracer.clone(),
-    };
+    let schemas = SchemaCache::new(&cluster, &settings.qdrant);
+    let services = Services::new(broker.publisher(), schemas, &telemetry);
     let admin = telemetry.serve_admin().await?;
     let listener = listen(settings.accept.http.listen).await?;
 

@@ -9,7 +9,7 @@ use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
 
 use alioth_broker::{Broker, BrokerMetrics, RabbitMqBroker, UrlSource};
 use alioth_cluster::{Cluster, ClusterMetrics, SchemaCache};
-use alioth_config::{EXIT_BAD_CONFIGURATION, Loader};
+use alioth_config::Loader;
 use alioth_lifecycle::Shutdown;
 use alioth_telemetry::Telemetry;
 use anyhow::{Result, anyhow};
@@ -42,10 +42,9 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     tracing::error!("{error:#}");
-    match error.downcast_ref() {
-        Some(RunError::Keys(_)) => ExitCode::from(EXIT_BAD_CONFIGURATION),
-        Some(RunError::Metrics(_) | RunError::Drain(_)) | None => ExitCode::FAILURE,
-    }
+    error
+        .downcast_ref()
+        .map_or(ExitCode::FAILURE, RunError::exit)
 }
 
 async fn run(settings: Settings, config: LambdaConfig, secrets: Option<Secrets>) -> Result<()> {
@@ -58,13 +57,8 @@ async fn run(settings: Settings, config: LambdaConfig, secrets: Option<Secrets>)
     let broker = RabbitMqBroker::renewing(&settings.amqp, FUNCTION, metrics, urls)?;
     let metrics = ClusterMetrics::register(&telemetry.registry)?;
     let cluster = Cluster::new(&settings.qdrant, metrics)?;
-    let services = Services {
-        publisher: broker.publisher(),
-        schemas: SchemaCache::new(&cluster, &settings.qdrant),
-        registry: telemetry.registry.clone(),
-        readiness: telemetry.readiness.clone(),
-        tracer: telemetry.tracer.clone(),
-    };
+    let schemas = SchemaCache::new(&cluster, &settings.qdrant);
+    let services = Services::new(broker.publisher(), schemas, &telemetry);
     let suspendable = Suspendable {
         broker_within: config.broker_timeout.0,
         keys: keys.map(|keys| Arc::new(keys) as Arc<dyn KeySource>),
