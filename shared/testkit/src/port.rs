@@ -1,7 +1,9 @@
 //! Ports held for a service that starts, stops and starts again: nobody else on the machine can take them between.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use tokio::net::TcpSocket;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// A port on 127.0.0.1 that the system hands to nobody else while this lives.
 ///
@@ -45,6 +47,16 @@ impl ReservedPort {
     }
 }
 
+/// Closes a listener so that its port can be listened on at once.
+///
+/// A process that another test forks has the descriptor too until it execs, which on a busy machine takes a while;
+/// closing ours would leave the port listening as long.
+pub(crate) fn stop_listening(listener: TcpListener) {
+    if let Err(error) = SockRef::from(&listener).shutdown(Shutdown::Both) {
+        panic!("cannot stop listening: {error}");
+    }
+}
+
 impl Default for ReservedPort {
     fn default() -> Self {
         Self::new()
@@ -54,7 +66,7 @@ impl Default for ReservedPort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpStream;
 
     #[tokio::test]
     async fn refuses_until_a_service_listens_and_again_after_it() {
@@ -68,6 +80,19 @@ mod tests {
             drop(service);
             assert!(TcpStream::connect(port.address()).await.is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn can_be_listened_on_again_while_a_forked_process_has_the_listener() {
+        let port = ReservedPort::new();
+        let service = TcpListener::bind(port.address()).await.expect("free");
+        // What a fork leaves behind: another descriptor of the same socket.
+        let service = service.into_std().expect("a listener");
+        let forked = service.try_clone().expect("a descriptor");
+        stop_listening(TcpListener::from_std(service).expect("in a runtime"));
+        let again = TcpListener::bind(port.address()).await;
+        assert!(again.is_ok(), "{again:?}");
+        drop(forked);
     }
 
     #[test]

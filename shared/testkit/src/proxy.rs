@@ -3,7 +3,7 @@
 mod budget;
 
 use self::budget::Budget;
-use crate::port::ReservedPort;
+use crate::port::{ReservedPort, stop_listening};
 use std::{
     io,
     net::SocketAddr,
@@ -196,6 +196,7 @@ async fn serve(
         }
     };
     stop.run_until_cancelled(accepting).await;
+    stop_listening(listener);
     connections.shutdown().await;
 }
 
