@@ -19,7 +19,11 @@ const WRITERS: usize = 64;
 const REQUESTS: u64 = 6_000;
 const COLLECTION: &str = "accept";
 
-/// Requests a second at saturation, beside lapin alone; then the p99 at half of that, beside RabbitMQ's confirms.
+/// Messages a second of the probe: enough for a p99, too few to be a load.
+const PROBES: f64 = 100.0;
+
+/// Requests a second at saturation, beside lapin alone; then the p99 at half of that, beside RabbitMQ's confirms, those
+/// it gives lapin alone and those it gives a probe at the same time.
 pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
     direct::make(&world.client, COLLECTION, DIMENSIONS, direct::SHARDS).await;
     let requests = Requests::new(COLLECTION, POINTS, DIMENSIONS);
@@ -50,20 +54,26 @@ pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
     let half = alioth_loadtest::latencies::median(saturations.iter().map(|(rate, _)| *rate)) / 2.0;
     // Eight seconds, unless the queue would fill.
     let count = ((half * 8.0) as u64).min(REQUESTS * 2);
-    let (mut middle, mut middle_beside) = (Vec::new(), Vec::new());
+    let (mut middle, mut middle_beside, mut middle_probe) = (Vec::new(), Vec::new(), Vec::new());
+    let mut probed = Vec::new();
     for _ in 0..rounds {
         let mut reference = bare.publish_at(&queue, &message, count as u32, half).await;
         bare.purge(&queue).await;
-        let mut answers = requests
-            .at_rate(accept.http(), count, half, WRITERS as u64)
-            .await;
+        let probes = (count as f64 / half * PROBES) as u32;
+        let (mut answers, mut probe) = tokio::join!(
+            requests.at_rate(accept.http(), count, half, WRITERS as u64),
+            bare.publish_at(&queue, &message, probes, PROBES),
+        );
         bare.purge(&queue).await;
         let [beside_p50, beside_p99] = reference.quantiles([0.5, 0.99]);
+        let [probe_p50, probe_p99] = probe.quantiles([0.5, 0.99]);
         let [p50, p99] = answers.quantiles([0.5, 0.99]);
         let ms = |took: std::time::Duration| took.as_secs_f64() * 1e3;
         p99s.push((ms(p99), Some(ms(beside_p99))));
+        probed.push((ms(p99), Some(ms(probe_p99))));
         middle.push(ms(p50));
         middle_beside.push(ms(beside_p50));
+        middle_probe.push(ms(probe_p50));
     }
     table.add(Row {
         figure: format!("accept at saturation, {POINTS} × {DIMENSIONS}-d JSON"),
@@ -86,8 +96,22 @@ pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
         budget: Budget::Above(2.0),
         note: format!(
             "{half:.0}/s; p50 {:.2} beside {:.2} ms",
-            median(middle),
+            median(middle.clone()),
             median(middle_beside)
+        ),
+    });
+    table.add(Row {
+        figure: "accept p99 at half of saturation, the same moments".to_owned(),
+        unit: "ms",
+        rounds: probed,
+        beside: format!(
+            "RabbitMQ's confirm p99 for lapin meanwhile, {PROBES}/s into the same queue"
+        ),
+        budget: Budget::None,
+        note: format!(
+            "p50 {:.2} beside {:.2} ms",
+            median(middle),
+            median(middle_probe)
         ),
     });
     table.add(Row {

@@ -1,10 +1,12 @@
 //! All parts at once on this machine: from the first request to the last point applied.
 
 use alioth_loadtest::writes::{Films, Payloads, Shape};
+use alioth_testkit::ProcessUsage;
 use tokio::time::Instant;
 
 use crate::{
     consume::BEST_DIRECT,
+    cpu::Foreign,
     direct,
     load::Requests,
     table::{Budget, Row, Table, number},
@@ -24,8 +26,10 @@ struct Run {
     message_bytes: f64,
     points_an_upsert: f64,
     points: f64,
-    /// Cores used: accept, consume, RabbitMQ, Qdrant.
-    cores: [f64; 4],
+    /// Cores used: accept, consume, RabbitMQ, Qdrant, the writers.
+    cores: [f64; 5],
+    /// By everything on the machine, the kernel's own work included.
+    all_cores: f64,
 }
 
 /// Writes of 100, of 10 and of 1.
@@ -125,10 +129,11 @@ async fn run(
         [
             accept.service.process.usage().cpu_time().as_secs_f64(),
             consume.process.usage().cpu_time().as_secs_f64(),
+            ProcessUsage(std::process::id()).cpu_time().as_secs_f64(),
         ]
     };
     let ((rabbitmq, qdrant), before) = (world.services_cpu(), own());
-    let began = Instant::now();
+    let (began, machine) = (Instant::now(), Foreign::start());
     requests
         .saturate(accept.http(), total / points_a_write as u64, writers)
         .await;
@@ -139,11 +144,11 @@ async fn run(
             gauge.read("alioth_consume_points_applied_total").await >= total as f64
         })
         .await;
-    let took = began.elapsed().as_secs_f64();
+    let (took, all_cores) = (began.elapsed().as_secs_f64(), machine.all_cores());
     let ((rabbitmq_after, qdrant_after), after) = (world.services_cpu(), own());
     assert_eq!(direct::count(&world.client, &collection).await, total);
 
-    let (accepted, consumed) = (after[0] - before[0], after[1] - before[1]);
+    let [accepted, consumed, wrote] = [0, 1, 2].map(|part| after[part] - before[part]);
     let message_bytes = accept
         .service
         .metric("alioth_accept_message_bytes_total", "")
@@ -160,8 +165,10 @@ async fn run(
             consumed,
             rabbitmq_after - rabbitmq,
             qdrant_after - qdrant,
+            wrote,
         ]
         .map(|seconds| seconds / took),
+        all_cores,
     };
     drop(gauge);
     accept.service.process.stop().await;
@@ -181,12 +188,12 @@ impl Run {
 
     /// Which part the machine's time went to.
     fn parts(&self) -> String {
-        let [accept, consume, rabbitmq, qdrant] =
+        let [accept, consume, rabbitmq, qdrant, writers] =
             self.cores.map(|cores| cores * 1e6 / self.points_a_second);
         format!(
-            "CPU a point: accept {accept:.2}, consume {consume:.2}, RabbitMQ {rabbitmq:.2}, Qdrant {qdrant:.2} µs, \
-             together {:.2} cores; {:.0} bytes a point, {:.0} points an upsert",
-            self.cores.iter().sum::<f64>(),
+            "CPU a point: accept {accept:.2}, consume {consume:.2}, RabbitMQ {rabbitmq:.2}, Qdrant {qdrant:.2}, \
+             the writers {writers:.2} µs, all {:.2} cores; {:.0} bytes a point, {:.0} points an upsert",
+            self.all_cores,
             self.message_bytes / self.points,
             self.points_an_upsert
         )

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use alioth_testkit::{Fault, FaultProxy, RabbitMq};
+use alioth_testkit::{Fault, RabbitMq};
 use tokio::task::JoinSet;
 
 use crate::support::{Message, World, collection, ingest_body, shared_qdrant};
@@ -14,12 +14,8 @@ const CONFIRMS_AFTER: Duration = Duration::from_millis(500);
 /// One write of two points by each of so many writers at once; the messages that came of them.
 async fn write_at_once(settings: &[(&str, &str)]) -> (World, Vec<Message>) {
     let rabbitmq = RabbitMq::shared().await;
-    let proxy = FaultProxy::start(rabbitmq.amqp_address()).await;
-    let url = rabbitmq.amqp_url_through(proxy.address());
-    let qdrant = shared_qdrant().await;
-    let name = collection(qdrant, 4).await;
-    let world = World::over(&url, &rabbitmq.amqp_url(), qdrant, settings).await;
-    world.until_ready().await;
+    let name = collection(shared_qdrant().await, 4).await;
+    let (world, proxy) = World::behind_proxy(rabbitmq, settings).await;
     proxy.set(Fault::Delay(CONFIRMS_AFTER)).await;
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {

@@ -119,12 +119,8 @@ async fn with_a_write_under_way(
     tokio::task::JoinHandle<Result<u16, String>>,
 ) {
     let rabbitmq = RabbitMq::shared().await;
-    let proxy = FaultProxy::start(rabbitmq.amqp_address()).await;
-    let url = rabbitmq.amqp_url_through(proxy.address());
-    let qdrant = shared_qdrant().await;
-    let name = collection(qdrant, 4).await;
-    let world = World::over(&url, &rabbitmq.amqp_url(), qdrant, settings).await;
-    world.until_ready().await;
+    let name = collection(shared_qdrant().await, 4).await;
+    let (world, proxy) = World::behind_proxy(rabbitmq, settings).await;
     proxy.set(Fault::BlackHole(Direction::ToClient)).await;
     let (http, body) = (
         Http::new(world.http.address()),

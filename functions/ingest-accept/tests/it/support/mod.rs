@@ -17,7 +17,7 @@ use alioth_broker::{
 };
 use alioth_points::UpsertMessage;
 use alioth_telemetry::prometheus::Registry;
-use alioth_testkit::{Qdrant, RabbitMq, unique_collection};
+use alioth_testkit::{FaultProxy, Qdrant, RabbitMq, unique_collection};
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -72,6 +72,19 @@ impl World {
         let world = Self::over(&amqp_url, &amqp_url, shared_qdrant().await, settings).await;
         world.until_ready().await;
         world
+    }
+
+    /// The same, with a proxy between the process and this RabbitMQ.
+    pub(crate) async fn behind_proxy(
+        rabbitmq: &RabbitMq,
+        settings: &[(&str, &str)],
+    ) -> (Self, FaultProxy) {
+        let proxy = FaultProxy::start(rabbitmq.amqp_address()).await;
+        let url = rabbitmq.amqp_url_through(proxy.address());
+        let direct = rabbitmq.amqp_url();
+        let world = Self::over(&url, &direct, shared_qdrant().await, settings).await;
+        world.until_ready().await;
+        (world, proxy)
     }
 
     /// Over these services, started and not waited for. `amqp_url` may lead through a proxy; the
