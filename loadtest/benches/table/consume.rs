@@ -19,8 +19,10 @@ use crate::{
 const DIMENSIONS: usize = 100;
 const POINTS_A_MESSAGE: usize = 100;
 const TOTAL: usize = 200_000;
-/// The fastest of the sizes and numbers tried on Qdrant 1.18.3.
+/// Bulk writes of the size that clients use; the fastest of the numbers of writers tried on Qdrant 1.18.3.
 pub(crate) const BEST_DIRECT: (usize, usize) = (1_000, 2);
+/// Of the size that consume makes them.
+const DIRECT_ALIKE: (usize, usize) = (2_000, 2);
 const COLLECTION: &str = "drain";
 const IN_FLIGHT: usize = 64;
 /// Messages queued; a queue takes a million by default.
@@ -44,13 +46,16 @@ struct Drain {
 pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
     let films = films(POINTS_A_MESSAGE);
     let messages = messages(&films, POINTS_A_MESSAGE, TOTAL);
-    let (mut rates, mut peak, mut last) = (Vec::new(), 0, None);
-    for _ in 0..rounds {
-        let (size, writers) = BEST_DIRECT;
+    let (mut rates, mut alike, mut peak, mut last) = (Vec::new(), Vec::new(), 0, None);
+    let direct = async |(size, writers)| {
         let writes = direct::writes(&films, size, TOTAL);
-        let beside = direct::rate(&world.client, DIMENSIONS, writes, writers).await;
+        direct::rate(&world.client, DIMENSIONS, writes, writers).await
+    };
+    for _ in 0..rounds {
+        let (beside, beside_alike) = (direct(BEST_DIRECT).await, direct(DIRECT_ALIKE).await);
         let drained = drain(world, &messages, TOTAL, 1).await;
         rates.push((drained.points_a_second, Some(beside)));
+        alike.push((drained.points_a_second, Some(beside_alike)));
         peak = peak.max(drained.peak);
         last = Some(drained);
     }
@@ -68,6 +73,17 @@ pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
         ),
         budget: Budget::Times(1.0),
         note: cores,
+    });
+    table.add(Row {
+        figure: "drain, the same run".to_owned(),
+        unit: "points/s",
+        rounds: alike,
+        beside: format!(
+            "direct, writes of {} × {}: as large as the upserts that consume makes of its messages",
+            DIRECT_ALIKE.0, DIRECT_ALIKE.1
+        ),
+        budget: Budget::None,
+        note: String::new(),
     });
     table.add(Row {
         figure: "consume's peak memory at saturation".to_owned(),

@@ -24,6 +24,7 @@ struct Run {
     accept_us: f64,
     consume_us: f64,
     message_bytes: f64,
+    points_a_message: f64,
     points_an_upsert: f64,
     points: f64,
     /// Cores used: accept, consume, RabbitMQ, Qdrant, the writers.
@@ -153,12 +154,17 @@ async fn run(
         .service
         .metric("alioth_accept_message_bytes_total", "")
         .await;
+    let messages = accept
+        .service
+        .metric("alioth_accept_messages_total", "")
+        .await;
     let run = Run {
         points_a_second: total as f64 / took,
         accept_us: accepted * 1e6 / total as f64,
         consume_us: consumed * 1e6 / total as f64,
         message_bytes,
         points: total as f64,
+        points_a_message: total as f64 / messages,
         points_an_upsert: total as f64 / gauge.read("alioth_consume_upserts_total").await,
         cores: [
             accepted,
@@ -192,9 +198,10 @@ impl Run {
             self.cores.map(|cores| cores * 1e6 / self.points_a_second);
         format!(
             "CPU a point: accept {accept:.2}, consume {consume:.2}, RabbitMQ {rabbitmq:.2}, Qdrant {qdrant:.2}, \
-             the writers {writers:.2} µs, all {:.2} cores; {:.0} bytes a point, {:.0} points an upsert",
+             the writers {writers:.2} µs, all {:.2} cores; {:.0} bytes a point, {:.1} points a message, {:.0} an upsert",
             self.all_cores,
             self.message_bytes / self.points,
+            self.points_a_message,
             self.points_an_upsert
         )
     }

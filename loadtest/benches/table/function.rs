@@ -102,10 +102,11 @@ impl Function {
         ProcessUsage(self.child.id().expect("it has not been waited for"))
     }
 
-    /// Waits, looking every millisecond; panics with the function's log.
+    /// Waits, looking every millisecond; panics with the function's log, at once where it has ended.
     pub(crate) async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let looks = async {
             while !condition().await {
+                assert!(!self.has_ended(), "it ended before {what}: {}", self.log());
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -115,6 +116,17 @@ impl Function {
                 self.log()
             );
         }
+    }
+
+    /// Whether it is a process that only waits to be asked for its status.
+    fn has_ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.usage().0));
+        // Field 3 of proc_pid_stat(5), behind the name in parentheses.
+        stat.is_ok_and(|stat| {
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('Z'))
+        })
     }
 
     pub(crate) fn log(&self) -> String {

@@ -53,6 +53,7 @@ async fn qdrant_away_for_thirty_seconds_loses_nothing_and_nothing_spins() {
         back.elapsed()
     );
     assert_eq!(count(&server, &films).await, 600);
+    running.wait_settled().await;
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);
     assert_eq!(queues.ready(Queue::Ingest).await, 0);

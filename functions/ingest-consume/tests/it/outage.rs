@@ -32,6 +32,7 @@ async fn survives(outage: impl AsyncFn(&RabbitMq)) {
     })
     .await;
     wait_until(DEADLINE, || async { running.readiness.is_ready() }).await;
+    running.wait_settled().await;
     running.stop().await;
     assert_eq!(queues.ready(Queue::IngestDead).await, 0);
     assert_eq!(queues.ready(Queue::Ingest).await, 0);
