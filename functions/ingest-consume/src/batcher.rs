@@ -35,7 +35,7 @@ pub(crate) struct MergeLimits {
 /// Whether an upsert that is not full is worth waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// No upsert is in flight, and none began within the linger: what is there goes now.
+    /// No upsert is in flight, and none began within the linger, or no more can come: what is there goes now.
     Idle,
     /// Else: a merge may linger meanwhile.
     Busy,

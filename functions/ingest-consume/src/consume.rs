@@ -220,7 +220,9 @@ impl Consume {
             let quiet = self
                 .merged_at
                 .is_none_or(|at| now >= at + self.config.linger.0);
-            let load = match none_in_flight && quiet {
+            // Of what is unsettled already nothing can come in addition: waiting for it would be for nothing.
+            let exhausted = self.held.messages() >= usize::from(self.config.prefetch);
+            let load = match none_in_flight && (quiet || exhausted) {
                 true => Load::Idle,
                 false => Load::Busy,
             };

@@ -123,8 +123,8 @@ pub(crate) async fn rows(world: &World, rounds: usize, table: &mut Table) {
         note: String::new(),
     });
     accept.service.process.stop().await;
+    // The queues stay, empty: RabbitMQ 3.10 answered the deletion of one just purged with an internal error.
     bare.close().await;
-    world.delete(queues).await;
     direct::drop(&world.client, COLLECTION).await;
 }
 

@@ -133,9 +133,18 @@ impl Bare {
     }
 
     pub(crate) async fn close(self) {
-        // A courtesy: everything published was confirmed.
-        self.connection.close(200, "OK".into()).await.ok();
+        // Everything published was confirmed.
+        close(self.connection).await;
     }
+}
+
+/// Says goodbye: a courtesy, and not waited for long, since lapin 4 was seen to wait forever for an answer when its
+/// socket was gone first.
+pub(crate) async fn close(connection: Connection) {
+    let goodbye = connection.close(200, "OK".into());
+    tokio::time::timeout(Duration::from_secs(1), goodbye)
+        .await
+        .ok();
 }
 
 /// As Alioth's messages have them.

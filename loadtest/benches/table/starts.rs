@@ -7,7 +7,7 @@ use lapin::{Connection, ConnectionProperties};
 use tokio::time::Instant;
 
 use crate::{
-    direct,
+    direct, rabbit,
     table::{Budget, Row, Table},
     wire::{self, Connection as Http},
     world::World,
@@ -96,8 +96,8 @@ async fn connect(world: &World) -> Duration {
         .expect("Qdrant answers");
     let took = began.elapsed();
     drop(channel);
-    // A courtesy, and not what was measured.
-    connection.close(200, "OK".into()).await.ok();
+    // Not what was measured.
+    rabbit::close(connection).await;
     took
 }
 

@@ -55,6 +55,23 @@ async fn small_upserts_do_not_follow_each_other_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_prefetch_is_used_up_nothing_lingers() {
+    let mut rig = Rig::sound();
+    *lock(&rig.qdrant.takes) = Duration::from_millis(1);
+    let prefetch = u64::from(rig.config.consume.prefetch);
+    for id in 0..2 * prefetch {
+        rig.put("films", vec![point(id, 1)]);
+    }
+    rig.run_dry().await;
+    let calls = lock(&rig.qdrant.calls);
+    let first_and_last = calls[calls.len() - 2].0 - calls[0].0;
+    assert!(
+        first_and_last < rig.config.consume.linger.0,
+        "{first_and_last:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upsert_is_no_larger_than_aimed_at() {
     let mut rig = Rig::sound();
     rig.config.consume.upsert_points = 100;
