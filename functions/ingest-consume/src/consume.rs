@@ -220,9 +220,8 @@ impl Consume {
             let quiet = self
                 .merged_at
                 .is_none_or(|at| now >= at + self.config.linger.0);
-            // Of what is unsettled already nothing can come in addition: waiting for it would be for nothing.
-            let exhausted = self.held.messages() >= usize::from(self.config.prefetch);
-            let load = match none_in_flight && (quiet || exhausted) {
+            // Where no more can come, waiting for it would be for nothing.
+            let load = match none_in_flight && (quiet || self.held.has_used_up_prefetch()) {
                 true => Load::Idle,
                 false => Load::Busy,
             };

@@ -129,6 +129,11 @@ impl Held {
         self.bytes < self.limits.bytes
     }
 
+    /// Whether as many messages are held as one subscription gives.
+    pub(crate) fn has_used_up_prefetch(&self) -> bool {
+        self.messages >= self.limits.prefetch
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

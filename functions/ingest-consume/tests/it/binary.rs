@@ -126,6 +126,12 @@ impl Process {
             .sum()
     }
 
+    /// Waits until it holds nothing: repeats of what was applied are settled as well.
+    pub(crate) async fn wait_settled(&self) {
+        let held = || self.metric("alioth_consume_held_messages");
+        wait_until(DEADLINE, || async { held().await == 0.0 }).await;
+    }
+
     /// What it uses of the machine.
     pub(crate) fn usage(&self) -> ProcessUsage {
         ProcessUsage(self.child.id().expect("it runs"))

@@ -91,8 +91,7 @@ async fn at_its_memory_limit_it_dies_and_loses_nothing() {
         count(&qdrant, "films").await == WRITES * POINTS
     })
     .await;
-    let held = || process.metric("alioth_consume_held_messages");
-    wait_until(DEADLINE, || async { held().await == 0.0 }).await;
+    process.wait_settled().await;
     assert_eq!(queues.ready(alioth_broker::Queue::Ingest).await, 0);
     assert_eq!(queues.ready(alioth_broker::Queue::IngestDead).await, 0);
 }
