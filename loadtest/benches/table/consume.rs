@@ -32,14 +32,26 @@ const APPLIED: &str = "alioth_consume_points_applied_total";
 /// What a drain took.
 struct Drain {
     points_a_second: f64,
-    /// Cores used meanwhile.
+    cores: Cores,
+    peak: u64,
+    points_an_upsert: f64,
+}
+
+/// Cores used in a stretch of time.
+struct Cores {
     consumers: f64,
     rabbitmq: f64,
     qdrant: f64,
     /// By everything on the machine.
     all: f64,
-    peak: u64,
-    points_an_upsert: f64,
+}
+
+/// A stretch of time that is being measured, from before the consumers start.
+struct Stretch {
+    began: Instant,
+    machine: Foreign,
+    /// CPU seconds of RabbitMQ and of Qdrant at its beginning.
+    services: (f64, f64),
 }
 
 /// Beside the best that a client does directly.
@@ -116,7 +128,7 @@ async fn growth_by_consumers(world: &World, messages: &[Bytes], rounds: usize, t
                 .map(|(rate, beside)| rate / beside.unwrap_or(f64::NAN)),
         );
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let used = median(drains.iter().map(|drain| drain.all));
+        let used = median(drains.iter().map(|drain| drain.cores.all));
         let holds = ratio >= 0.8 * consumers as f64 || used >= 0.85 * cores;
         table.add(Row {
             figure: format!("drain by {consumers} consumers"),
@@ -148,12 +160,14 @@ pub(crate) async fn growth_by_depth(world: &World, table: &mut Table) {
         let published = bare
             .publish(&queues.ingest(), messages.take(depth), 1_024)
             .await;
+        let stretch = Stretch::begin(world);
         let consume = world.start_consume(&queues);
         consume.until_ready().await;
         let mut gauge = consume.gauge().await;
         let applied = until_applied(&consume, &mut gauge, measured as f64).await;
         // Its start included: of a thousand messages that is the most of it.
-        let rate = applied / consume.process.started.elapsed().as_secs_f64();
+        let (took, cores) = stretch.end(world, std::slice::from_ref(&consume));
+        let rate = applied / took;
         let beside = (depth > 1_000).then(|| *first.get_or_insert(rate));
         table.add(Row {
             figure: format!(
@@ -171,7 +185,7 @@ pub(crate) async fn growth_by_depth(world: &World, table: &mut Table) {
                 None => Budget::None,
             },
             note: format!(
-                "published at {}/s by lapin alone",
+                "published at {}/s by lapin alone; {cores}",
                 number(depth as f64 / published.as_secs_f64())
             ),
         });
@@ -191,8 +205,7 @@ async fn drain(world: &World, messages: &[Bytes], total: usize, consumers: usize
     bare.publish(&queues.ingest(), messages.iter().cloned(), IN_FLIGHT)
         .await;
 
-    let (rabbitmq, qdrant) = world.services_cpu();
-    let (began, machine) = (Instant::now(), Foreign::start());
+    let stretch = Stretch::begin(world);
     let services: Vec<_> = (0..consumers)
         .map(|_| world.start_consume(&queues))
         .collect();
@@ -213,31 +226,18 @@ async fn drain(world: &World, messages: &[Bytes], total: usize, consumers: usize
             applied >= total as f64
         })
         .await;
-    let (took, all) = (began.elapsed().as_secs_f64(), machine.all_cores());
-    let (rabbitmq_after, qdrant_after) = world.services_cpu();
-    let usages: Vec<_> = services
-        .iter()
-        .map(|service| service.process.usage())
-        .collect();
+    let (took, cores) = stretch.end(world, &services);
     let mut upserts = 0.0;
     for gauge in &mut gauges {
         upserts += gauge.read("alioth_consume_upserts_total").await;
     }
-    let cpu: f64 = usages
+    let peaks = services
         .iter()
-        .map(|usage| usage.cpu_time().as_secs_f64())
-        .sum();
+        .map(|service| service.process.usage().peak_resident_bytes());
     let drain = Drain {
         points_a_second: total as f64 / took,
-        consumers: cpu / took,
-        rabbitmq: (rabbitmq_after - rabbitmq) / took,
-        qdrant: (qdrant_after - qdrant) / took,
-        all,
-        peak: usages
-            .iter()
-            .map(|usage| usage.peak_resident_bytes())
-            .max()
-            .unwrap_or_default(),
+        cores,
+        peak: peaks.max().unwrap_or_default(),
         points_an_upsert: total as f64 / upserts,
     };
     drop(gauges);
@@ -263,11 +263,48 @@ async fn until_applied(consume: &Service, gauge: &mut Gauge, points: f64) -> f64
     applied
 }
 
+impl Stretch {
+    fn begin(world: &World) -> Self {
+        Self {
+            services: world.services_cpu(),
+            machine: Foreign::start(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Its seconds, and who used the cores in them; the consumers were all started in it.
+    fn end(self, world: &World, consumers: &[Service]) -> (f64, Cores) {
+        let (took, all) = (self.began.elapsed().as_secs_f64(), self.machine.all_cores());
+        let (rabbitmq, qdrant) = world.services_cpu();
+        let cpu = consumers.iter().map(|consumer| {
+            let usage = consumer.process.usage();
+            usage.cpu_time().as_secs_f64()
+        });
+        let cores = Cores {
+            consumers: cpu.sum::<f64>() / took,
+            rabbitmq: (rabbitmq - self.services.0) / took,
+            qdrant: (qdrant - self.services.1) / took,
+            all,
+        };
+        (took, cores)
+    }
+}
+
 impl Drain {
     fn cores(&self) -> String {
         format!(
-            "cores used: Qdrant {:.2}, RabbitMQ {:.2}, consume {:.2}, all {:.2}; {:.0} points an upsert",
-            self.qdrant, self.rabbitmq, self.consumers, self.all, self.points_an_upsert
+            "{}; {:.0} points an upsert",
+            self.cores, self.points_an_upsert
+        )
+    }
+}
+
+impl std::fmt::Display for Cores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "cores used: Qdrant {:.2}, RabbitMQ {:.2}, consume {:.2}, all {:.2}",
+            self.qdrant, self.rabbitmq, self.consumers, self.all
         )
     }
 }
