@@ -33,8 +33,28 @@ impl Envelope {
         chunks
             .into_iter()
             .enumerate()
-            .map(|(index, body)| upsert(body, message_id.clone(), self.headers(index + 1, count)))
+            .map(|(index, body)| {
+                let mut headers = self.headers(index + 1, count);
+                if let Some(traceparent) = &self.traceparent {
+                    headers.push((
+                        TRACEPARENT.to_owned(),
+                        HeaderValue::Text(traceparent.clone()),
+                    ));
+                }
+                upsert(body, message_id.clone(), headers)
+            })
             .collect()
+    }
+
+    /// Whether somebody records the trace it is part of.
+    pub(crate) fn is_sampled(&self) -> bool {
+        let flags = self
+            .traceparent
+            .as_deref()
+            .and_then(|all| all.split('-').nth(3));
+        flags
+            .and_then(|flags| u8::from_str_radix(flags, 16).ok())
+            .is_some_and(|flags| flags & 1 == 1)
     }
 
     fn headers(&self, number: usize, count: usize) -> Vec<(String, HeaderValue)> {
@@ -47,18 +67,12 @@ impl Envelope {
             CHUNK.to_owned(),
             HeaderValue::Text(format!("{number}/{count}")),
         ));
-        if let Some(traceparent) = &self.traceparent {
-            headers.push((
-                TRACEPARENT.to_owned(),
-                HeaderValue::Text(traceparent.clone()),
-            ));
-        }
         headers
     }
 }
 
-/// Makes one message of the points of several writes, oldest first, none of them traced. It has the id and the age of
-/// the first.
+/// Makes one message of the points of several writes, oldest first, of which nobody records a trace. It has the id and
+/// the age of the first.
 pub(crate) fn of_writes(writes: &[(&Envelope, usize)], body: Bytes) -> OutgoingMessage {
     let Some((first, _)) = writes.first() else {
         return upsert(body, String::new(), Vec::new());

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
+const RECORDED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const NOT_RECORDED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
 type Confirm = oneshot::Sender<Result<(), PublishError>>;
 
 /// Hands what is published to the test, which answers for it.
@@ -236,7 +239,7 @@ async fn what_may_not_share_goes_alone_at_once() {
         vector.trim_end_matches(',')
     );
     let insert_only = r#"{"points":[{"id":99,"vector":[1]}],"update_mode":"insert_only"}"#;
-    let trace = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let trace = Some(RECORDED);
     let plain = r#"{"points":[{"id":99,"vector":[1]}]}"#;
     let ordered = UpsertQuery {
         ordering: Some(Ordering::Strong),
@@ -251,7 +254,13 @@ async fn what_may_not_share_goes_alone_at_once() {
             UpsertQuery::default(),
         ),
         ("with other options", "films", None, plain, ordered),
-        ("traced", "films", trace, plain, UpsertQuery::default()),
+        (
+            "whose trace is recorded",
+            "films",
+            trace,
+            plain,
+            UpsertQuery::default(),
+        ),
         (
             "large",
             "films",
@@ -271,6 +280,58 @@ async fn what_may_not_share_goes_alone_at_once() {
         let _write = rig.write_body(collection, query, traceparent, body).await;
         let (message, _) = rig.next();
         assert_eq!(ids(&message), ["99"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_trace_nobody_records_shares_without_it() {
+    let mut rig = Rig::new(64 * 1024);
+    let mut full = rig.fill().await;
+    let query = UpsertQuery::default();
+    let _first = rig.write("films", query.clone(), Some(NOT_RECORDED)).await;
+    let _second = rig.write("films", query, Some(NOT_RECORDED)).await;
+    assert!(rig.is_idle());
+    let (_, confirm) = full.remove(0);
+    confirm.send(Ok(())).unwrap();
+    settle().await;
+    let (message, _confirm) = rig.next();
+    assert_eq!(writes(&message).map(|writes| writes.len()), Some(2));
+    let names: Vec<_> = message.headers.iter().map(|(name, _)| name).collect();
+    assert!(!names.contains(&&"traceparent".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn whole_messages_that_wait_go_without_waiting_for_those_on_the_way() {
+    let mut rig = Rig::new(100);
+    let mut full = rig.fill().await;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(rig.plain().await);
+    }
+    let mut extra = Vec::new();
+    while let Ok((message, confirm)) = rig.published.try_recv() {
+        assert_eq!(message.len(), 1);
+        extra.push((message, confirm));
+    }
+    let sent: usize = extra
+        .iter()
+        .map(|(message, _)| ids(&message[0]).len())
+        .sum();
+    let left: usize = rig.combiner.lanes().values().map(|lane| lane.bytes).sum();
+    // What is left is less than a message.
+    assert!(extra.len() > CARRIERS && left < 100, "{left} bytes");
+    // Confirmed, they leave the rest to the two that are on the way.
+    for (_, confirm) in extra {
+        confirm.send(Ok(())).unwrap();
+    }
+    settle().await;
+    assert!(rig.is_idle());
+    let (_, confirm) = full.remove(0);
+    confirm.send(Ok(())).unwrap();
+    settle().await;
+    if left > 0 {
+        let (message, _confirm) = rig.next();
+        assert_eq!(sent + ids(&message).len(), waiting.len());
     }
 }
 
