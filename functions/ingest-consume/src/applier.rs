@@ -47,6 +47,8 @@ pub(crate) struct Upsert {
     pub(crate) body: Arc<UpsertBody>,
     /// Of the writes in it, for the spans.
     pub(crate) traceparents: Vec<String>,
+    /// It is all of a message on probation: that it fails again tells nothing of Qdrant.
+    pub(crate) is_on_probation: bool,
 }
 
 impl Upsert {
@@ -110,7 +112,9 @@ impl Applier {
             pass = ready => pass,
         };
         let answer = self.observed(upsert).await;
-        self.report(&answer);
+        if answer.is_ok() || !upsert.is_on_probation {
+            self.report(&answer);
+        }
         drop(pass);
         Ok(answer)
     }

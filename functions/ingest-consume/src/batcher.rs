@@ -21,6 +21,8 @@ pub(crate) struct Waiting<T> {
     pub(crate) since: Instant,
     /// Of its points; kept because counting them takes a walk over all.
     pub(crate) bytes: usize,
+    /// Of memory.
+    pub(crate) footprint: usize,
     pub(crate) item: T,
 }
 

@@ -53,7 +53,7 @@ pub struct ConsumeConfig {
     pub upsert_points: usize,
     /// Bytes of one upsert, aimed at.
     pub upsert_bytes: ByteSize,
-    /// How long an upsert that is not full waits for more while another is in flight.
+    /// How long an upsert that is not full waits for more while another is in flight, or one has begun within as long.
     pub linger: Span,
     /// Upserts in flight at most.
     pub upserts_in_flight: usize,

@@ -14,15 +14,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    applier::{Applier, now_ms},
+    applier::Applier,
     batcher::{Batcher, Load, MergeLimits, Waiting},
+    burial::{Burial, Dead, DeadMessage, Left},
     config::ConsumeConfig,
-    dead_letter::{self, Death},
-    held::{Held, HoldLimits},
+    held::{Held, HoldLimits, footprint},
     intake,
-    merge::{Left, Merge},
-    metrics::Outcome,
-    order::{Ticket, WriteOrder},
+    merge::{Merge, Merged},
+    order::WriteOrder,
 };
 
 /// How often readiness follows the subscription. At 100 ms a start, done in 3 ms, took 103 to be told of.
@@ -44,12 +43,18 @@ pub(crate) enum Ended {
     Panicked(JoinError),
 }
 
+/// A task that ended.
+pub(crate) enum Finished {
+    Merge(Merged),
+    Burial(Vec<Left>),
+}
+
 /// The consumer's state.
 pub(crate) struct Consume {
     pub(crate) consumer: Box<dyn Consumer>,
     pub(crate) applier: Arc<Applier>,
     pub(crate) batcher: Batcher<Delivery>,
-    pub(crate) tasks: JoinSet<Vec<Left>>,
+    pub(crate) tasks: JoinSet<Finished>,
     /// Cancelled to make every merge that waits give its messages back.
     pub(crate) release: CancellationToken,
     order: WriteOrder,
@@ -112,7 +117,7 @@ impl Consume {
                 biased;
                 () = shutdown.cancelled() => return Ended::Shutdown,
                 Some(done) = self.tasks.join_next() => match done {
-                    Ok(left) => self.done(left),
+                    Ok(finished) => self.done(finished),
                     Err(panic) => return Ended::Panicked(panic),
                 },
                 _ = readiness.tick() => {
@@ -160,17 +165,18 @@ impl Consume {
         }
     }
 
-    fn take(&mut self, delivery: Delivery) {
-        let bytes = delivery.body.len();
+    pub(crate) fn take(&mut self, delivery: Delivery) {
         let since = delivery.received_at;
         match intake::read(&delivery) {
             Ok(message) => {
+                let bytes = footprint(&delivery.body, message.points());
                 let (ticket, after) = self.order.enter(&message);
                 let collection = Some(message.collection_name());
                 self.held.enter(ticket, collection, bytes, since);
                 self.batcher.push(Waiting {
                     ticket,
                     bytes: message.point_bytes(),
+                    footprint: bytes,
                     message,
                     after,
                     since,
@@ -178,9 +184,15 @@ impl Consume {
                 });
             }
             Err(death) => {
+                let bytes = footprint(&delivery.body, 0);
                 let ticket = self.order.enter_unread();
                 self.held.enter(ticket, None, bytes, since);
-                self.bury(ticket, bytes, delivery, death);
+                self.bury(Burial(vec![DeadMessage {
+                    ticket,
+                    delivery,
+                    bytes,
+                    what: Dead::Whole(death),
+                }]));
             }
         }
         self.applier.metrics.held_messages.inc();
@@ -190,24 +202,17 @@ impl Consume {
             .set(self.held.bytes() as i64);
     }
 
-    /// Sets a whole message aside.
-    fn bury(&mut self, ticket: Ticket, bytes: usize, delivery: Delivery, death: Death) {
-        let (applier, release) = (Arc::clone(&self.applier), self.release.clone());
-        self.tasks.spawn(async move {
-            let letter = dead_letter::of_message(&delivery, &death, now_ms());
-            match applier.bury(vec![letter], &release).await {
-                Ok(()) => {
-                    applier.metrics.dead_letter(death.cause, 0);
-                    applier.acknowledge(delivery, Outcome::DeadLettered).await;
-                }
-                Err(_) => applier.requeue(delivery).await,
-            }
-            vec![Left {
-                ticket,
-                message: None,
-                bytes,
-            }]
-        });
+    /// Sends messages' dead letters on their way.
+    fn bury(&mut self, burial: Burial) {
+        if burial.0.is_empty() {
+            return;
+        }
+        for message in &burial.0 {
+            self.held
+                .set_aside(message.ticket, message.collection(), message.bytes);
+        }
+        let burial = burial.run(Arc::clone(&self.applier), self.release.clone());
+        self.tasks.spawn(async { Finished::Burial(burial.await) });
     }
 
     /// Starts merges while there are slots and something is due.
@@ -231,7 +236,11 @@ impl Consume {
             let (closed, held) = (breaker.is_closed(), &self.held);
             // At an open breaker one merge of each collection finds out whether that one is away too.
             let waits = |collection: &str| {
-                stalls.contains(collection) || (!closed && held.is_merging(collection))
+                let others = || {
+                    held.merges(collection)
+                        .saturating_sub(stalls.on_probation(collection))
+                };
+                stalls.holds_back(collection) || (!closed && others() > 0)
             };
             let Some(messages) = self.batcher.next_merge(now, load, &self.order, waits) else {
                 return;
@@ -240,17 +249,25 @@ impl Consume {
             let merge = Merge::new(applier, messages, slot, self.release.clone());
             self.held.begin_merge(merge.collection());
             self.merged_at = Some(now);
-            self.tasks.spawn(merge.run());
+            self.tasks
+                .spawn(async { Finished::Merge(merge.run().await) });
         }
     }
 
     /// Takes note of a task that ended.
-    pub(crate) fn done(&mut self, left: Vec<Left>) {
-        // All messages of a merge are of one collection.
-        if let Some(message) = left.first().and_then(|left| left.message.as_ref()) {
-            self.held.end_merge(message.collection_name());
+    pub(crate) fn done(&mut self, finished: Finished) {
+        match finished {
+            Finished::Merge(Merged {
+                collection,
+                left,
+                dead,
+            }) => {
+                self.held.end_merge(&collection);
+                self.leave(left);
+                self.bury(dead);
+            }
+            Finished::Burial(left) => self.leave(left),
         }
-        self.leave(left);
     }
 
     fn leave(&mut self, left: Vec<Left>) {
@@ -275,8 +292,8 @@ impl Consume {
         self.busy_at = Instant::now();
     }
 
-    /// When to look past what collections that take nothing have of the subscription: at once while others are
-    /// known to pass, else now and then.
+    /// When to look past what collections that take nothing, or messages without a confirm of their dead letters, have of
+    /// the subscription: at once while others are known to pass, else now and then.
     fn look_ahead_at(&mut self, now: Instant) -> Option<Instant> {
         let Applier {
             breaker, stalls, ..
@@ -284,8 +301,9 @@ impl Consume {
         let any = !stalls.is_empty();
         let stalled = |collection: &str| any && stalls.contains(collection);
         let since = self.held.clogged_since(now, stalled)?;
-        Some(match breaker.is_closed() {
+        Some(match any && breaker.is_closed() {
             true => since,
+            // A dead letter is confirmed in milliseconds, unless its queue is full.
             false => since + self.config.retry_max.0,
         })
     }

@@ -17,7 +17,7 @@ const POINTS: &str = "alioth-dead-points";
 const POINT_IDS: &str = "alioth-dead-point-ids";
 const AT: &str = "alioth-dead-at-ms";
 
-/// Ids named in the header; 100 UUIDs are 3.7 KB of RabbitMQ's 128 KB for a header frame.
+/// Ids named in the header; 100 UUIDs are 3.7 KB of the 64 KiB that we have RabbitMQ take in a frame.
 const MAX_IDS: usize = 100;
 
 /// The class of a death: label of a metric, and a header.

@@ -24,8 +24,11 @@ pub(crate) enum Disposition {
         /// As in `Bisect`.
         reason: String,
     },
-    /// As large as it is it never fits: halve, and set nothing aside.
-    Shrink,
+    /// As large as it is it never fits: halve. A single point that does not is suspected like one of `Suspect`.
+    Shrink {
+        /// The server's words, or a proxy's, for the dead letter.
+        reason: String,
+    },
     /// Qdrant or a part of it is away: keep, back off, let the breaker see it.
     Retry,
     /// The collection is at a limit: keep, and wait at least that long; others go on.
@@ -77,8 +80,8 @@ pub(crate) fn disposition(answer: Result<Applied, UpsertError>) -> Disposition {
         Err(UpsertError::Exhausted {
             retry_after: None,
             quota: false,
-            ..
-        }) => Disposition::Shrink,
+            reason,
+        }) => Disposition::Shrink { reason },
         Err(UpsertError::Denied { reason }) => Disposition::Deny { reason },
         Err(UpsertError::Internal { reason }) => Disposition::Suspect { reason },
     }
@@ -159,6 +162,9 @@ mod tests {
         assert_eq!(exhausted(Some(7), false), throttle(7, false));
         assert_eq!(exhausted(Some(7), true), throttle(7, true));
         assert_eq!(exhausted(None, true), throttle(0, true));
-        assert_eq!(exhausted(None, false), Disposition::Shrink);
+        assert_eq!(
+            exhausted(None, false),
+            Disposition::Shrink { reason: why() }
+        );
     }
 }

@@ -18,8 +18,8 @@ pub struct DrainDeadlineMissed {
     pub in_flight: usize,
 }
 
-/// Ends consuming: not ready → basic.cancel → requeue what has not started → wait for what is in
-/// flight, which settles → close the channel and connection.
+/// Ends consuming: not ready → basic.cancel → requeue what has not started → wait for what is in flight, which settles,
+/// and requeue what had to wait for that → close the channel and connection.
 ///
 /// # Errors
 /// When this is not done by the deadline.
@@ -48,20 +48,21 @@ async fn steps(consume: &mut Consume) {
 
     // Merges that wait for Qdrant or for a dead letter's confirm give back too.
     consume.release.cancel();
-    let mut requeued = consume.requeue_waiting().await;
     while let Some(delivery) = consume.consumer.next().await {
-        consume.applier.requeue(delivery).await;
-        requeued += 1;
+        consume.take(delivery);
     }
+    let requeued = consume.requeue_waiting().await;
     tracing::info!(requeued, "drain: requeued what had not started");
 
     let in_flight = consume.tasks.len();
     while let Some(done) = consume.tasks.join_next().await {
         match done {
-            Ok(left) => consume.done(left),
+            Ok(finished) => consume.done(finished),
             Err(error) => tracing::error!(%error, "a merge panicked"),
         }
     }
+    // The later writes of the ids that were in flight.
+    consume.requeue_waiting().await;
     tracing::info!(in_flight, "drain: settled what was in flight");
 
     consume.consumer.close().await;

@@ -1,7 +1,7 @@
 //! What is held and not settled: how much, since when, and of which collection. Pure: no broker, time is passed in.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Duration,
 };
 
@@ -9,10 +9,18 @@ use tokio::time::Instant;
 
 use crate::order::Ticket;
 
+/// What is kept of every point beside its message: where it is, and which message is the last to write its id.
+const POINT_FOOTPRINT: usize = 80;
+
+/// Bytes of memory that a message of so many points takes.
+pub(crate) fn footprint(body: &[u8], points: usize) -> usize {
+    body.len() + points * POINT_FOOTPRINT
+}
+
 /// How much may be held, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HoldLimits {
-    /// Bytes at which nothing more is taken.
+    /// Bytes of memory at which nothing more is taken.
     pub(crate) bytes: usize,
     /// Age at which everything goes back to the queue.
     pub(crate) time: Duration,
@@ -31,6 +39,10 @@ pub(crate) struct Held {
     messages: usize,
     bytes: usize,
     lanes: HashMap<Box<str>, Lane>,
+    /// Messages whose dead letters are on their way, with their bytes: of no collection any more.
+    set_aside: BTreeMap<Ticket, usize>,
+    /// Messages of the present subscription.
+    recent: usize,
     /// The first message of the present subscription.
     subscribed_from: Ticket,
     /// Since when those that take nothing have had most of it.
@@ -55,6 +67,8 @@ impl Held {
             messages: 0,
             bytes: 0,
             lanes: HashMap::new(),
+            set_aside: BTreeMap::new(),
+            recent: 0,
             subscribed_from: Ticket(0),
             clogged_since: None,
         }
@@ -70,6 +84,7 @@ impl Held {
     ) {
         self.arrivals.push_back((ticket, since));
         self.messages += 1;
+        self.recent += 1;
         self.bytes += bytes;
         let Some(collection) = collection else { return };
         let lane = self.lanes.entry(collection.into()).or_default();
@@ -81,7 +96,20 @@ impl Held {
     /// Takes a message out that was settled or handed back.
     pub(crate) fn leave(&mut self, ticket: Ticket, collection: Option<&str>, bytes: usize) {
         self.messages -= 1;
+        self.recent -= usize::from(ticket >= self.subscribed_from);
         self.bytes -= bytes;
+        if self.set_aside.remove(&ticket).is_none() {
+            self.leave_lane(ticket, collection, bytes);
+        }
+    }
+
+    /// Notes that a message's dead letters are on their way. It is held until it leaves.
+    pub(crate) fn set_aside(&mut self, ticket: Ticket, collection: Option<&str>, bytes: usize) {
+        self.leave_lane(ticket, collection, bytes);
+        self.set_aside.insert(ticket, bytes);
+    }
+
+    fn leave_lane(&mut self, ticket: Ticket, collection: Option<&str>, bytes: usize) {
         let Some(collection) = collection else { return };
         let Some(lane) = self.lanes.get_mut(collection) else {
             return;
@@ -117,11 +145,9 @@ impl Held {
         }
     }
 
-    /// Whether a merge of a collection is under way.
-    pub(crate) fn is_merging(&self, collection: &str) -> bool {
-        self.lanes
-            .get(collection)
-            .is_some_and(|lane| lane.merges > 0)
+    /// How many merges of a collection are under way.
+    pub(crate) fn merges(&self, collection: &str) -> usize {
+        self.lanes.get(collection).map_or(0, |lane| lane.merges)
     }
 
     /// Whether another message may be taken.
@@ -129,9 +155,9 @@ impl Held {
         self.bytes < self.limits.bytes
     }
 
-    /// Whether as many messages are held as one subscription gives.
+    /// Whether as many messages of the present subscription are held as it gives.
     pub(crate) fn has_used_up_prefetch(&self) -> bool {
-        self.messages >= self.limits.prefetch
+        self.recent >= self.limits.prefetch
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -148,14 +174,16 @@ impl Held {
         Some(*arrived + self.limits.time)
     }
 
-    /// Since when collections that take nothing have had most of the subscription, if more may be held of them.
-    /// The others would come to wait behind them.
+    /// Since when collections that take nothing, and messages set aside, have had most of the subscription, if more may
+    /// be held of them. The others would come to wait behind them.
     pub(crate) fn clogged_since(
         &mut self,
         now: Instant,
         is_stalled: impl Fn(&str) -> bool,
     ) -> Option<Instant> {
-        let (mut messages, mut bytes, mut recent) = (0, 0, 0);
+        let mut messages = self.set_aside.len();
+        let mut bytes: usize = self.set_aside.values().sum();
+        let mut recent = self.set_aside.range(self.subscribed_from..).count();
         for (collection, lane) in &self.lanes {
             if is_stalled(collection) {
                 messages += lane.messages;
@@ -180,6 +208,7 @@ impl Held {
     /// Notes a new subscription, whose first message will be `first`.
     pub(crate) fn renewed(&mut self, first: Ticket) {
         self.subscribed_from = first;
+        self.recent = 0;
         self.clogged_since = None;
         for lane in self.lanes.values_mut() {
             lane.recent = 0;

@@ -6,6 +6,7 @@ mod backoff;
 mod batcher;
 mod bisect;
 mod breaker;
+mod burial;
 mod config;
 mod consume;
 mod dead_letter;

@@ -1,7 +1,9 @@
-//! One merge from its first upsert to the last settled message: tries, waits, halves, sets aside, acknowledges.
+//! One merge from its first upsert until every point is decided: tries, waits, halves, acknowledges what is applied.
+//! What is dead it hands to a `Burial`.
 
 mod entries;
 mod faults;
+mod suspicion;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -11,14 +13,15 @@ use alioth_points::UpsertBody;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use self::entries::Entries;
-pub(crate) use self::entries::Left;
+use self::entries::{Entries, Entry};
 use crate::{
-    applier::{Applier, GiveBack, Upsert, now_ms},
+    applier::{Applier, GiveBack, Upsert},
     batcher::Waiting,
     bisect::{Bisection, Part},
-    dead_letter::{self, Cause, Death},
+    burial::{Burial, Dead, DeadMessage, Left},
+    dead_letter::{Cause, Death},
     disposition::{Disposition, disposition},
+    metrics::Outcome,
     stalls::Stalled,
     trace,
 };
@@ -36,6 +39,26 @@ pub(crate) struct Merge {
     stalled: Option<Stalled>,
     /// Since the server failed on it: what is halved is halved again at the next failure.
     suspected: bool,
+    /// How many parts in a row were put behind others.
+    deferrals: u32,
+}
+
+/// How a merge ended.
+pub(crate) struct Merged {
+    pub(crate) collection: Arc<str>,
+    pub(crate) left: Vec<Left>,
+    /// Messages that are not acknowledged yet.
+    pub(crate) dead: Burial,
+}
+
+/// What becomes of a part that was tried.
+enum Next {
+    /// It is decided, or broken up.
+    Decided,
+    /// It is tried again behind the parts behind it.
+    AfterOthers,
+    /// It is tried again, after so long at least.
+    Again(Duration),
 }
 
 /// How often in a row a part failed, and of that at the server's own fault.
@@ -63,6 +86,7 @@ impl Merge {
             release,
             stalled: None,
             suspected: false,
+            deferrals: 0,
         }
     }
 
@@ -71,15 +95,19 @@ impl Merge {
         &self.collection
     }
 
-    /// Sees every message through, or back into the queue.
-    pub(crate) async fn run(mut self) -> Vec<Left> {
+    /// Sees every message through, or back into the queue, but for those with something dead in them.
+    pub(crate) async fn run(mut self) -> Merged {
         if self.apply().await.is_err() {
             self.applier.access.clear(&self.collection);
         }
         self.applier.free(&mut self.slot);
-        let mut left = Vec::with_capacity(self.entries.0.len());
-        for entry in self.entries.0 {
-            if let Some(delivery) = entry.delivery {
+        let (mut left, mut dead) = (Vec::with_capacity(self.entries.0.len()), Vec::new());
+        for mut entry in self.entries.0 {
+            if let Some(delivery) = entry.delivery.take() {
+                if entry.is_decided() {
+                    dead.push(entry.into_dead(delivery));
+                    continue;
+                }
                 self.applier.requeue(delivery).await;
             }
             left.push(Left {
@@ -88,14 +116,18 @@ impl Merge {
                 bytes: entry.bytes,
             });
         }
-        left
+        Merged {
+            collection: self.collection,
+            left,
+            dead: Burial(dead),
+        }
     }
 
     async fn apply(&mut self) -> Result<(), GiveBack> {
         while let Some(part) = self.bisection.next() {
             let touched = part.messages();
             self.decide(part).await?;
-            self.settle(touched).await?;
+            self.settle(touched).await;
         }
         Ok(())
     }
@@ -103,46 +135,83 @@ impl Merge {
     /// Tries one part until it is decided or broken up.
     async fn decide(&mut self, part: Part) -> Result<(), GiveBack> {
         let applier = Arc::clone(&self.applier);
-        let upsert = self.upsert(&part, self.entries.body(&part));
+        let mut upsert = self.upsert(&part, self.entries.body(&part));
         let mut failed = Failed::default();
         loop {
+            upsert.is_on_probation = self.is_on_probation(&part);
             let answer = applier.call(&upsert, &mut self.slot, &self.release).await?;
             let decision = disposition(answer);
             let about_the_points = is_about_the_points(&decision);
-            let Some(at_least) = self.act(&part, decision, &mut failed).await? else {
-                if about_the_points {
-                    self.stalled = None;
+            match self.act(&part, decision, &mut failed).await? {
+                Next::Decided => {
+                    if about_the_points {
+                        self.stalled = None;
+                        self.deferrals = 0;
+                    }
+                    return Ok(());
                 }
-                return Ok(());
-            };
-            failed.times += 1;
-            let stalls = &applier.stalls;
-            self.stalled
-                .get_or_insert_with(|| stalls.begin(&upsert.collection));
-            applier
-                .pause(failed.times, at_least, &mut self.slot, &self.release)
-                .await?;
+                Next::AfterOthers => {
+                    self.deferrals += 1;
+                    self.stall(&part);
+                    // The others come at once, unless they were put behind it before.
+                    if self.deferrals > 1 {
+                        let (failures, slot) = (self.deferrals - 1, &mut self.slot);
+                        applier
+                            .pause(failures, Duration::ZERO, slot, &self.release)
+                            .await?;
+                    }
+                    return Ok(());
+                }
+                Next::Again(at_least) => {
+                    failed.times += 1;
+                    self.stall(&part);
+                    applier
+                        .pause(failed.times, at_least, &mut self.slot, &self.release)
+                        .await?;
+                }
+            }
         }
     }
 
-    /// Does what was decided; how long to wait at least when that is to try the part again.
+    /// Notes that the last try failed.
+    fn stall(&mut self, part: &Part) {
+        let is_on_probation = self.is_on_probation(part);
+        let (stalls, collection) = (&self.applier.stalls, &self.collection);
+        let stalled = self.stalled.get_or_insert_with(|| stalls.begin(collection));
+        stalled.set_on_probation(is_on_probation);
+    }
+
+    /// Whether a part is of one message, which has failed often.
+    fn is_on_probation(&self, part: &Part) -> bool {
+        match &self.entries.0[part.messages()] {
+            [alone] => alone.suspicion.is_on_probation(self.applier.internal_tries),
+            _ => false,
+        }
+    }
+
+    /// Does what was decided.
     async fn act(
         &mut self,
         part: &Part,
         decision: Disposition,
         failed: &mut Failed,
-    ) -> Result<Option<Duration>, GiveBack> {
+    ) -> Result<Next, GiveBack> {
         if is_about_the_points(&decision) {
             self.applier.access.clear(&self.collection);
-            for entry in &mut self.entries.0[part.messages()] {
-                entry.server_faults = 0;
+            // Of what never fits the server has not looked at a single point.
+            let looked = !matches!(decision, Disposition::Shrink { .. });
+            for entry in self.entries.0[part.messages()]
+                .iter_mut()
+                .filter(|_| looked)
+            {
+                entry.suspicion.answered();
             }
         }
-        let again = match decision {
+        let next = match decision {
             Disposition::Settle => {
                 let points = self.entries.applied(part);
                 self.applier.metrics.applied(points);
-                None
+                Next::Decided
             }
             Disposition::Bisect { code, reason } => {
                 let cause = Cause::Rejected;
@@ -154,17 +223,25 @@ impl Merge {
                         reason,
                     },
                 );
-                None
+                Next::Decided
             }
             Disposition::RecheckCollection { reason } => {
                 self.recheck(part, reason).await?;
-                None
+                Next::Decided
             }
-            Disposition::Shrink => {
-                let halved = self.bisection.halve(part.clone());
-                halved.is_err().then_some(Duration::ZERO)
+            Disposition::Shrink { reason } => {
+                let death = Death {
+                    cause: Cause::Rejected,
+                    code: "resource_exhausted",
+                    reason,
+                };
+                // Proxies say the same of too much at once: a single point is kept for some time.
+                match self.bisection.halve(part.clone()) {
+                    Ok(()) => Next::Decided,
+                    Err(single) => self.suspect_message(&single, death),
+                }
             }
-            Disposition::Retry => Some(Duration::ZERO),
+            Disposition::Retry => Next::Again(Duration::ZERO),
             Disposition::Throttle { at_least, quota } => {
                 if failed.times == 0 {
                     tracing::warn!(
@@ -174,19 +251,18 @@ impl Merge {
                         "qdrant is at a limit"
                     );
                 }
-                Some(at_least)
+                Next::Again(at_least)
             }
             Disposition::Deny { reason } => {
                 self.applier.access.deny(&self.collection, &reason);
-                Some(Duration::ZERO)
+                Next::Again(Duration::ZERO)
             }
             Disposition::Suspect { reason } => {
                 failed.at_the_server += 1;
-                let suspected = self.suspect(part, reason, failed.at_the_server).await;
-                (!suspected).then_some(Duration::ZERO)
+                self.suspect(part, reason, failed.at_the_server).await
             }
         };
-        Ok(again)
+        Ok(next)
     }
 
     /// The points go to the dead letters if there is no collection for a single one of them either.
@@ -207,7 +283,7 @@ impl Merge {
             // Something was found after all: as with any other rejection.
             Disposition::Settle
             | Disposition::Bisect { .. }
-            | Disposition::Shrink
+            | Disposition::Shrink { .. }
             | Disposition::Retry
             | Disposition::Throttle { .. }
             | Disposition::Deny { .. }
@@ -226,36 +302,16 @@ impl Merge {
         }
     }
 
-    /// Acknowledges the messages that are decided, dead letters first.
-    async fn settle(&mut self, messages: Range<usize>) -> Result<(), GiveBack> {
-        for index in messages {
-            let entry = &mut self.entries.0[index];
-            if entry.undecided > 0 {
-                continue;
-            }
-            let Some(delivery) = &entry.delivery else {
-                continue;
-            };
-            if !entry.dead.is_empty() {
-                // While it is the dead-letter queue that takes nothing, the collection's other messages go on.
-                self.stalled = None;
-                self.applier.free(&mut self.slot);
-                entry.dead.sort_by_key(|dead| dead.points.start);
-                let letters =
-                    dead_letter::of_points(delivery, &entry.message, &entry.dead, now_ms());
-                self.applier.bury(letters, &self.release).await?;
-                for dead in &entry.dead {
-                    self.applier
-                        .metrics
-                        .dead_letter(dead.death.cause, dead.points.len());
-                }
-            }
-            let outcome = entry.outcome();
-            if let Some(delivery) = entry.delivery.take() {
-                self.applier.acknowledge(delivery, outcome).await;
+    /// Acknowledges the messages all of whose points are applied.
+    async fn settle(&mut self, messages: Range<usize>) {
+        for entry in &mut self.entries.0[messages] {
+            if entry.is_decided()
+                && entry.dead.is_empty()
+                && let Some(delivery) = entry.delivery.take()
+            {
+                self.applier.acknowledge(delivery, Outcome::Applied).await;
             }
         }
-        Ok(())
     }
 
     fn upsert(&self, part: &Part, body: UpsertBody) -> Upsert {
@@ -265,6 +321,27 @@ impl Merge {
             collection: Arc::clone(&self.collection),
             body: Arc::new(body),
             traceparents: trace::traceparents(&self.applier.tracer, deliveries),
+            is_on_probation: false,
+        }
+    }
+}
+
+impl Entry {
+    /// Whether it is known of every point what becomes of it.
+    fn is_decided(&self) -> bool {
+        self.undecided == 0
+    }
+
+    fn into_dead(mut self, delivery: Delivery) -> DeadMessage {
+        self.dead.sort_by_key(|dead| dead.points.start);
+        DeadMessage {
+            ticket: self.ticket,
+            delivery,
+            bytes: self.bytes,
+            what: Dead::Points {
+                message: self.message,
+                dead: self.dead,
+            },
         }
     }
 }
@@ -275,7 +352,7 @@ fn is_about_the_points(decision: &Disposition) -> bool {
         Disposition::Settle
         | Disposition::Bisect { .. }
         | Disposition::RecheckCollection { .. }
-        | Disposition::Shrink
+        | Disposition::Shrink { .. }
         | Disposition::Throttle { .. } => true,
         Disposition::Retry | Disposition::Deny { .. } | Disposition::Suspect { .. } => false,
     }

@@ -30,8 +30,8 @@ fn distinct<'a>(deliveries: impl Iterator<Item = &'a Delivery>) -> Vec<String> {
         if distinct.len() == MAX_LINKS {
             break;
         }
-        // Chunks of a write come one after another.
-        if distinct.last() != Some(traceparent) {
+        // Chunks of two large writes may come in turns.
+        if !distinct.contains(traceparent) {
             distinct.push(traceparent.clone());
         }
     }

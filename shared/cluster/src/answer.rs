@@ -49,7 +49,8 @@ pub enum UpsertError {
         /// The server's words.
         reason: String,
     },
-    /// Unavailable, DeadlineExceeded, Aborted, FailedPrecondition, Cancelled; no connection, no answer.
+    /// Unavailable, DeadlineExceeded, Aborted, FailedPrecondition, Cancelled; no connection, no answer; Internal that
+    /// tells of an outage.
     #[error("unavailable: {reason}")]
     Unavailable {
         /// The server's words, or the transport's.
@@ -97,6 +98,18 @@ const QUOTA_KEY: &str = "qdrant-insufficient-storage";
 /// Longest reason kept, in bytes: it goes into AMQP headers, logs and dead letters.
 const MAX_REASON: usize = 1000;
 
+/// What Qdrant says with Internal when a part of it is away, whatever the points are.
+/// Source: qdrant 1.18.3, `lib/collection/src/shards/replica_set/update.rs`, `execute_read_operation.rs`,
+/// `shards/local_shard/shard_ops.rs`, `operations/types.rs`; `lib/segment/src/common/operation_error.rs`.
+const OUTAGES: [&str; 6] = [
+    "has no active replica",
+    "does not have enough active replicas",
+    "Consistency of this update is not guaranteed",
+    "No space left on device",
+    "Out of memory, free:",
+    "IO Error:",
+];
+
 /// Whether the status was made on this side because there was no answer.
 pub(crate) fn is_transport(status: &Status) -> bool {
     // tonic keeps the cause only of what it made itself; a server's status has none.
@@ -137,6 +150,9 @@ pub(crate) fn classify(status: &Status) -> UpsertError {
         // Unimplemented: whatever listens at that address is no Qdrant.
         Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
             UpsertError::Denied { reason }
+        }
+        Code::Internal if OUTAGES.iter().any(|words| reason.contains(words)) => {
+            UpsertError::Unavailable { reason }
         }
         Code::Internal | Code::Unknown | Code::DataLoss | Code::Ok => {
             UpsertError::Internal { reason }

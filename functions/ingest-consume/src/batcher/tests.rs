@@ -33,6 +33,7 @@ impl Bench {
             since: self.now,
             bytes: message.point_bytes(),
             message,
+            footprint: 0,
             item: (),
         });
     }

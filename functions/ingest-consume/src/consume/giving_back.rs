@@ -4,7 +4,7 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use super::Consume;
-use crate::{batcher::Waiting, merge::Left};
+use crate::{batcher::Waiting, burial::Left};
 
 impl Consume {
     /// Hands everything back to the queue before the broker's consumer timeout does so by closing the
@@ -24,7 +24,7 @@ impl Consume {
                 // The drain does the same.
                 () = shutdown.cancelled() => return Ok(()),
                 done = self.tasks.join_next() => match done {
-                    Some(left) => self.done(left?),
+                    Some(finished) => self.done(finished?),
                     None => break,
                 },
             }
@@ -34,23 +34,29 @@ impl Consume {
         Ok(())
     }
 
-    /// Hands back what has not started, in order of arrival.
+    /// Hands back what has not started, in order of arrival, but for messages that must come after one that is still
+    /// under way: should that one come back to the queue, it must be delivered before them.
     pub(crate) async fn requeue_waiting(&mut self) -> usize {
-        let waiting = self.batcher.take_all();
-        let count = waiting.len();
-        for Waiting {
-            ticket,
-            message,
-            item,
-            ..
-        } in waiting
-        {
-            let bytes = item.body.len();
+        let mut count = 0;
+        for waiting in self.batcher.take_all() {
+            let mut after = waiting.after.iter();
+            if after.any(|earlier| self.order.is_unsettled(*earlier)) {
+                self.batcher.push(waiting);
+                continue;
+            }
+            let Waiting {
+                ticket,
+                message,
+                footprint,
+                item,
+                ..
+            } = waiting;
             self.applier.requeue(item).await;
+            count += 1;
             self.leave(vec![Left {
                 ticket,
                 message: Some(message),
-                bytes,
+                bytes: footprint,
             }]);
         }
         count

@@ -72,6 +72,38 @@ fn what_an_ended_subscription_delivered_does_not_clog_the_next() {
 }
 
 #[test]
+fn messages_set_aside_clog_it_and_their_collection_does_not() {
+    let (mut held, mut next) = (Held::new(LIMITS), 0);
+    enter(&mut held, &mut next, "films", 8, 1);
+    for ticket in 0..4 {
+        held.set_aside(Ticket(ticket), Some("films"), 1);
+    }
+    assert!(is_clogged(&mut held, "nobody"));
+    assert_eq!((held.messages(), held.bytes()), (8, 8));
+    held.leave(Ticket(0), Some("films"), 1);
+    assert!(!is_clogged(&mut held, "nobody"));
+    held.renewed(Ticket(next));
+    assert!(!is_clogged(&mut held, "films"));
+    for ticket in 1..8 {
+        held.leave(Ticket(ticket), Some("films"), 1);
+    }
+    assert_eq!((held.messages(), held.bytes()), (0, 0));
+}
+
+#[test]
+fn the_prefetch_is_used_up_by_messages_of_the_present_subscription() {
+    let (mut held, mut next) = (Held::new(LIMITS), 0);
+    enter(&mut held, &mut next, "stuck", 8, 1);
+    assert!(held.has_used_up_prefetch());
+    held.renewed(Ticket(next));
+    enter(&mut held, &mut next, "films", 7, 1);
+    held.leave(Ticket(0), Some("stuck"), 1);
+    assert!(!held.has_used_up_prefetch());
+    enter(&mut held, &mut next, "films", 1, 1);
+    assert!(held.has_used_up_prefetch());
+}
+
+#[test]
 fn looking_ahead_ends_at_so_many_messages_or_half_of_the_bytes() {
     let (mut held, mut next) = (Held::new(LIMITS), 0);
     enter(&mut held, &mut next, "stuck", 19, 1);
@@ -100,13 +132,13 @@ async fn it_has_been_clogged_since_it_last_was_not() {
 }
 
 #[test]
-fn a_collection_is_merging_until_its_last_merge_has_ended() {
+fn it_knows_how_many_merges_of_a_collection_are_under_way() {
     let (mut held, mut next) = (Held::new(LIMITS), 0);
     enter(&mut held, &mut next, "films", 2, 1);
     held.begin_merge("films");
     held.begin_merge("films");
     held.end_merge("films");
-    assert!(held.is_merging("films") && !held.is_merging("books"));
+    assert_eq!((held.merges("films"), held.merges("books")), (1, 0));
     held.end_merge("films");
-    assert!(!held.is_merging("films"));
+    assert_eq!(held.merges("films"), 0);
 }

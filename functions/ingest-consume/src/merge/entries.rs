@@ -5,23 +5,13 @@ use std::{ops::Range, sync::Arc};
 use alioth_broker::Delivery;
 use alioth_points::{UpsertBody, UpsertMessage, merge};
 
+use super::suspicion::Suspicion;
 use crate::{
     batcher::Waiting,
     bisect::Part,
     dead_letter::{self, DeadPoints, Death},
-    metrics::Outcome,
     order::Ticket,
 };
-
-/// A message that left the consumer: acknowledged, or back in the queue.
-#[derive(Debug)]
-pub(crate) struct Left {
-    pub(crate) ticket: Ticket,
-    /// `None` for what was never readable.
-    pub(crate) message: Option<UpsertMessage>,
-    /// As accounted when it came.
-    pub(crate) bytes: usize,
-}
 
 /// One message of a merge.
 pub(super) struct Entry {
@@ -35,9 +25,7 @@ pub(super) struct Entry {
     pub(super) dead: Vec<DeadPoints>,
     /// Known to be decodable.
     pub(super) decodable: bool,
-    /// Times in a row the server failed on it alone, and how many other upserts had gone well by the last one.
-    pub(super) server_faults: u32,
-    pub(super) successes_by_then: u64,
+    pub(super) suspicion: Suspicion,
 }
 
 /// All messages of a merge, in delivery order.
@@ -69,9 +57,7 @@ impl Entries {
                 let messages = self.0[messages.clone()].iter();
                 merge(&messages.map(|entry| &entry.message).collect::<Vec<_>>())
             }
-            Part::Points { message, points } => {
-                merge(&[&self.0[*message].message.slice(points.clone())])
-            }
+            Part::Points { message, .. } => merge(&[&self.message_of(part, *message)]),
         }
     }
 
@@ -87,6 +73,15 @@ impl Entries {
         match part {
             Part::Messages(_) => 0..self.0[index].message.points(),
             Part::Points { points, .. } => points.clone(),
+        }
+    }
+
+    /// Of one of a part's messages, the points that are in the part.
+    pub(super) fn message_of(&self, part: &Part, index: usize) -> UpsertMessage {
+        let message = &self.0[index].message;
+        match part {
+            Part::Messages(_) => message.clone(),
+            Part::Points { points, .. } => message.slice(points.clone()),
         }
     }
 
@@ -121,24 +116,13 @@ impl Entry {
     fn new(waiting: Waiting<Delivery>) -> Self {
         Self {
             ticket: waiting.ticket,
-            bytes: waiting.item.body.len(),
+            bytes: waiting.footprint,
             undecided: waiting.message.points(),
             message: waiting.message,
             delivery: Some(waiting.item),
             dead: Vec::new(),
             decodable: false,
-            server_faults: 0,
-            successes_by_then: 0,
-        }
-    }
-
-    /// What became of it, all its points being decided.
-    pub(super) fn outcome(&self) -> Outcome {
-        let dead: usize = self.dead.iter().map(|dead| dead.points.len()).sum();
-        match dead {
-            0 => Outcome::Applied,
-            dead if dead < self.message.points() => Outcome::PartlyApplied,
-            _ => Outcome::DeadLettered,
+            suspicion: Suspicion::default(),
         }
     }
 }

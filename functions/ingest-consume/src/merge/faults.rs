@@ -1,11 +1,12 @@
-//! A merge the server fails on: searched for what nobody could decode, narrowed down, and one message set
-//! aside only while others pass.
+//! A merge the server fails on: searched for what nobody could decode, narrowed down, and a point set aside only while
+//! others pass.
 
-use std::{collections::BTreeMap, ops::Range, sync::atomic::Ordering};
+use std::{collections::BTreeMap, ops::Range, sync::atomic::Ordering, time::Duration};
 
 use alioth_points::UpsertMessage;
+use tokio::time::Instant;
 
-use super::Merge;
+use super::{Merge, Next, suspicion::Verdict};
 use crate::{
     bisect::Part,
     dead_letter::{Cause, Death},
@@ -13,49 +14,56 @@ use crate::{
 };
 
 impl Merge {
-    /// What to do with a part the server failed on so many times in a row; false: try it as it is.
-    pub(super) async fn suspect(&mut self, part: &Part, reason: String, faults: u32) -> bool {
+    /// What to do with a part the server failed on so many times in a row.
+    pub(super) async fn suspect(&mut self, part: &Part, reason: String, faults: u32) -> Next {
         if self.bury_undecodable(part).await {
-            return true;
+            return Next::Decided;
         }
         if part.messages().len() > 1 {
-            let enough = self.suspected || faults >= self.applier.internal_tries;
-            self.suspected |= enough;
-            return enough && self.bisection.halve(part.clone()).is_ok();
-        }
-        let successes = self.applier.successes.load(Ordering::Relaxed);
-        let entry = &mut self.entries.0[part.messages().start];
-        // Only while others pass: an outage may look the same.
-        let others_pass = entry.server_faults > 0 && successes > entry.successes_by_then;
-        entry.successes_by_then = successes;
-        entry.server_faults += 1;
-        if entry.server_faults < self.applier.internal_tries {
-            return false;
-        }
-        if others_pass {
-            let death = Death {
-                cause: Cause::ServerFault,
-                code: "internal",
-                reason,
+            self.suspected |= faults >= self.applier.internal_tries;
+            return match self.suspected && self.bisection.halve(part.clone()).is_ok() {
+                true => Next::Decided,
+                false => Next::Again(Duration::ZERO),
             };
-            self.entries.bury_part(part, &death);
-            return true;
         }
-        self.defer(part)
+        let death = Death {
+            cause: Cause::ServerFault,
+            code: "internal",
+            reason,
+        };
+        self.suspect_message(part, death)
+    }
+
+    /// What to do with one message, or a part of it, of which the answer does not tell whether it is to blame.
+    pub(super) fn suspect_message(&mut self, part: &Part, death: Death) -> Next {
+        let index = part.messages().start;
+        let is_single = self.entries.points_of(part, index).len() == 1;
+        let successes = self.applier.successes.load(Ordering::Relaxed);
+        let tries = self.applier.internal_tries;
+        let suspicion = &mut self.entries.0[index].suspicion;
+        match suspicion.failed(is_single, Instant::now(), successes, tries) {
+            Verdict::Again => Next::Again(Duration::ZERO),
+            Verdict::AfterOthers => self.defer(part),
+            Verdict::Guilty => {
+                self.halve_or_bury(part, death);
+                Next::Decided
+            }
+        }
     }
 
     /// Lets the parts behind this one show whether the server is sound, unless they must come after it.
-    fn defer(&mut self, part: &Part) -> bool {
-        let behind = self.bisection.undecided().iter().flat_map(Part::messages);
-        let mut others = behind
-            .map(|index| &self.entries.0[index].message)
-            .peekable();
-        let message = &self.entries.0[part.messages().start].message;
-        if others.peek().is_none() || shares_ids(message, others) {
-            return false;
+    fn defer(&mut self, part: &Part) -> Next {
+        let mut behind = Vec::new();
+        for other in self.bisection.undecided() {
+            let messages = other.messages();
+            behind.extend(messages.map(|index| self.entries.message_of(other, index)));
+        }
+        let message = self.entries.message_of(part, part.messages().start);
+        if behind.is_empty() || shares_ids(&message, behind.iter()) {
+            return Next::Again(Duration::ZERO);
         }
         self.bisection.defer(part.clone());
-        true
+        Next::AfterOthers
     }
 
     /// Sets aside what no server could decode; whether there was any.

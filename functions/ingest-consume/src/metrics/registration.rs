@@ -21,7 +21,7 @@ impl Metrics {
             )?,
             dead_letter_failures: on.counter(
                 "dead_letter_failures_total",
-                "Dead letters not confirmed at the first try; they are tried until they are.",
+                "Tries at which dead letters were not confirmed; they are tried until they are.",
             )?,
             dead_letters: on.counters(
                 "dead_letters_total",

@@ -107,6 +107,22 @@ async fn what_waits_for_a_dead_letter_goes_back_unacknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_later_write_of_an_id_goes_back_behind_the_earlier() {
+    let mut rig = Rig::new(|_| unavailable());
+    *lock(&rig.qdrant.takes) = Duration::from_secs(5);
+    rig.put("films", vec![point(1, 1)]);
+    rig.start();
+    wait_until(DEADLINE, || async { rig.qdrant.calls() == 1 }).await;
+    for write in [vec![point(1, 2)], vec![point(1, 3)], vec![point(2, 1)]] {
+        rig.put("films", write);
+    }
+    let held = || rig.metric("alioth_consume_held_messages", "");
+    wait_until(DEADLINE, || async { held() == 4.0 }).await;
+    rig.stop().await.unwrap();
+    assert_eq!(rig.broker.requeued(), [3, 0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missed_deadline_is_an_error_that_counts_what_was_cut_off() {
     let mut slow = Rig::sound();
     *lock(&slow.qdrant.takes) = Duration::from_secs(1_000);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::rig::{Rig, lock, outgoing, point};
+use crate::held::footprint;
 
 #[tokio::test(start_paused = true)]
 async fn many_small_writes_become_few_upserts() {
@@ -102,7 +103,7 @@ async fn upserts_in_flight_are_bounded() {
 #[tokio::test(start_paused = true)]
 async fn held_bytes_are_bounded() {
     let mut rig = Rig::sound();
-    let one = outgoing("films", vec![point(1, 1)]).body.len() as u64;
+    let one = footprint(&outgoing("films", vec![point(1, 1)]).body, 1) as u64;
     rig.config.consume.hold_bytes = alioth_config::ByteSize(3 * one);
     *lock(&rig.qdrant.takes) = Duration::from_secs(60);
     for id in 0..10 {

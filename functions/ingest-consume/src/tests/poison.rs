@@ -90,6 +90,42 @@ async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_dead_letter_queue_keeps_only_the_messages_that_have_something_in_it() {
+    let mut rig = particular(&[3]);
+    rig.config.consume.prefetch = 16;
+    rig.broker.dead_queue_is_full.store(true, Ordering::SeqCst);
+    for id in 0..64 {
+        rig.put("films", numbered(id..id + 1));
+    }
+    rig.put("books", numbered(0..1));
+    rig.start();
+    wait_until(DEADLINE, || async { rig.broker.acked().len() == 64 }).await;
+    assert_eq!(rig.applied("films").len(), 63);
+    assert!(!rig.broker.acked().contains(&3) && !rig.applied("books").is_empty());
+    assert_eq!(rig.metric("alioth_consume_held_messages", ""), 1.0);
+    rig.broker.dead_queue_is_full.store(false, Ordering::SeqCst);
+    rig.wait_dry().await;
+    assert_eq!(rig.dead()[0].0, [3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_are_reached_behind_a_prefetch_of_messages_that_cannot_be_dead_lettered() {
+    let mut rig = Rig::new(|upsert| match upsert.collection_name == "films" {
+        true => rejected(Rejection::Invalid),
+        false => Ok(Applied::Completed),
+    });
+    rig.config.consume.prefetch = 16;
+    rig.broker.dead_queue_is_full.store(true, Ordering::SeqCst);
+    for id in 0..100 {
+        rig.put("films", numbered(id..id + 1));
+    }
+    rig.put("books", numbered(0..1));
+    rig.start();
+    wait_until(DEADLINE, || async { !rig.applied("books").is_empty() }).await;
+    assert!(rig.dead().is_empty() && rig.broker.requeued().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_nobody_can_read_are_dead_lettered_whole() {
     let mut rig = Rig::sound();
     let mut unknown = outgoing("films", numbered(0..1));

@@ -96,6 +96,25 @@ fn what_the_transport_reports_is_unavailable_whatever_its_code() {
 }
 
 #[test]
+fn an_internal_error_that_tells_of_an_outage_is_one() {
+    for words in [
+        "Service internal error: The replica set for shard 3 on peer 7 has no active replica",
+        "The replica set for shard 3 on peer 7 does not have enough active replicas",
+        "Some replica of shard 3 failed to apply operation and deactivation timed out after 30s. Consistency of this \
+         update is not guaranteed. Please retry. why",
+        "Service internal error: No space left on device: WAL buffer size exceeds available disk space",
+        "2 out of 6 shards failed to apply operation. First error captured: Service internal error: IO Error: No space \
+         left on device (os error 28)",
+        "Service internal error: Out of memory, free: 1024, IO Error: why",
+    ] {
+        let error = classify(&Status::internal(words));
+        assert!(matches!(error, UpsertError::Unavailable { .. }), "{words}");
+        let error = classify(&Status::invalid_argument(words));
+        assert!(matches!(error, UpsertError::Rejected { .. }), "{words}");
+    }
+}
+
+#[test]
 fn a_long_reason_is_cut_at_a_character() {
     let status = Status::internal("ä".repeat(5000));
     let UpsertError::Internal { reason } = classify(&status) else {
