@@ -59,9 +59,22 @@ resource "aws_eks_cluster" "this" {
     public_access_cidrs     = length(var.public_access_cidrs) > 0 ? var.public_access_cidrs : null
   }
 
-  kube_controller_manager_config {
-    horizontal_pod_autoscaler_controller_config {
-      horizontal_pod_autoscaler_sync_period = "${var.hpa_sync_period_seconds}s"
+  dynamic "control_plane_scaling_config" {
+    for_each = var.control_plane_tier == null ? [] : [var.control_plane_tier]
+
+    content {
+      tier = control_plane_scaling_config.value
+    }
+  }
+
+  # A standard control plane refuses it: https://github.com/hashicorp/terraform-provider-aws/issues/49411
+  dynamic "kube_controller_manager_config" {
+    for_each = var.hpa_sync_period_seconds == null ? [] : [var.hpa_sync_period_seconds]
+
+    content {
+      horizontal_pod_autoscaler_controller_config {
+        horizontal_pod_autoscaler_sync_period = "${kube_controller_manager_config.value}s"
+      }
     }
   }
 
