@@ -77,6 +77,28 @@ run "refuses_a_period_that_eks_does_not_take" {
   expect_failures = [var.hpa_sync_period_seconds]
 }
 
+run "binds_a_claim_that_names_no_storage_class" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_eks_addon.ebs_csi.configuration_values).defaultStorageClass.enabled
+    error_message = "no StorageClass is the default"
+  }
+
+  assert {
+    condition     = endswith(aws_iam_role_policy_attachment.ebs_csi.policy_arn, "/AmazonEBSCSIDriverPolicy")
+    error_message = "the driver may not make volumes"
+  }
+
+  assert {
+    condition = contains(
+      flatten([for condition in data.aws_iam_policy_document.ebs_csi_trust.statement[0].condition : condition.values]),
+      "system:serviceaccount:kube-system:ebs-csi-controller-sa",
+    )
+    error_message = "the driver cannot take its role"
+  }
+}
+
 run "is_reached_from_named_networks" {
   command = plan
 
