@@ -257,3 +257,21 @@ fn every_address_of_a_trigger_resolves_in_another_namespace() {
     }
     assert!(counted > renderings().len());
 }
+
+/// A failed Job is alerted on for as long as it is there.
+#[test]
+fn every_job_of_a_queue_goes_away_some_time_after_its_end() {
+    let mut counted = 0;
+    for rendering in renderings() {
+        for object in rendering.of_kind("ScaledJob") {
+            let name = text(&object["metadata"]["name"]);
+            if name.ends_with("ingest-consume") {
+                continue;
+            }
+            let kept = object["spec"]["jobTargetRef"]["ttlSecondsAfterFinished"].as_i64();
+            assert!(kept.is_some(), "{}: {name} stays", rendering.name);
+            counted += 1;
+        }
+    }
+    assert!(counted > 0);
+}
