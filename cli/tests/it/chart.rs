@@ -2,6 +2,7 @@
 //! function does not load ends it with code 64, and a trigger on a queue that nobody declares wakes nothing.
 
 mod environment;
+mod network;
 mod settings;
 
 use std::{
