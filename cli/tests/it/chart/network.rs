@@ -53,3 +53,30 @@ fn a_job_without_keys_reaches_whoever_gives_them() {
     }
     assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
 }
+
+/// `helm test` writes through ingest-accept, or through the interceptor where that scales it from zero.
+#[test]
+fn a_named_list_of_writers_does_not_shut_out_what_the_chart_brings() {
+    let mut seen = [0, 0];
+    for rendering in renderings() {
+        let Some(ingress) = rules(&rendering, "ingest-accept", "ingress") else {
+            continue;
+        };
+        let rule = ingress.iter().find(|rule| has_port(rule, 8080)).unwrap();
+        let Some(peers) = rule["from"].as_vec() else {
+            continue;
+        };
+        let labels = |kind: &str, label: &str, value: &str| {
+            let mut peers = peers.iter();
+            peers.any(|peer| peer[kind]["matchLabels"][label].as_str() == Some(value))
+        };
+        let from_zero = rendering.of_kind("InterceptorRoute").next().is_some();
+        let through = match from_zero {
+            true => labels("namespaceSelector", "kubernetes.io/metadata.name", "keda"),
+            false => labels("podSelector", "app.kubernetes.io/component", "test"),
+        };
+        assert!(through, "{}: {peers:?}", rendering.name);
+        seen[usize::from(from_zero)] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+}
