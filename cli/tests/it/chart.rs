@@ -2,9 +2,15 @@
 //! function does not load ends it with code 64, and a trigger on a queue that nobody declares wakes nothing.
 
 mod environment;
+mod network;
 mod settings;
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alioth_broker::Queue;
 use alioth_config::Span;
@@ -33,17 +39,27 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn renderings() -> Vec<Rendering> {
-    let folder = fs::read_dir(root().join("helm/golden")).unwrap();
-    let read = |entry: std::io::Result<fs::DirEntry>| {
-        let path = entry.unwrap().path();
+fn manifests(folder: &str) -> Vec<Rendering> {
+    let read = |path: PathBuf| {
         let documents = YamlLoader::load_from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         Rendering {
             name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
             documents,
         }
     };
-    let renderings: Vec<Rendering> = folder.map(read).collect();
+    fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .map(read)
+        .collect()
+}
+
+fn renderings() -> Vec<Rendering> {
+    let renderings = manifests("helm/golden");
     assert!(
         renderings.len() >= 7,
         "only {} renderings",
@@ -221,4 +237,42 @@ fn every_trigger_has_strings_alone_for_metadata() {
             }
         }
     }
+}
+
+/// KEDA's operator runs in a namespace of its own, where the name of a Service alone is nobody's.
+#[test]
+fn every_address_of_a_trigger_resolves_in_another_namespace() {
+    let mut counted = 0;
+    for rendering in renderings().into_iter().chain(manifests("keda")) {
+        for (name, trigger) in triggers(&rendering) {
+            for key in ["host", "scalerAddress"] {
+                let Some(address) = trigger["metadata"][key].as_str() else {
+                    continue;
+                };
+                let host = address.split("://").last().unwrap();
+                let host = host.split([':', '/']).next().unwrap();
+                assert!(host.contains('.'), "{}, {name}: {address}", rendering.name);
+                counted += 1;
+            }
+        }
+    }
+    assert!(counted > renderings().len());
+}
+
+/// A failed Job is alerted on for as long as it is there.
+#[test]
+fn every_job_of_a_queue_goes_away_some_time_after_its_end() {
+    let mut counted = 0;
+    for rendering in renderings() {
+        for object in rendering.of_kind("ScaledJob") {
+            let name = text(&object["metadata"]["name"]);
+            if name.ends_with("ingest-consume") {
+                continue;
+            }
+            let kept = object["spec"]["jobTargetRef"]["ttlSecondsAfterFinished"].as_i64();
+            assert!(kept.is_some(), "{}: {name} stays", rendering.name);
+            counted += 1;
+        }
+    }
+    assert!(counted > 0);
 }

@@ -46,12 +46,16 @@
 {{ include "alioth.way" (dict "ports" (include "alioth.ports" (dict "root" $ "urls" .Values.qdrant.urls) | fromJsonArray) "peers" .Values.networkPolicy.qdrantTo "direction" "to") }}
 {{- end }}
 
-{{/* What a job needs: RabbitMQ, Qdrant's REST, S3 (443 for STS too), the Pushgateway. */}}
+{{/* What a job needs: RabbitMQ, Qdrant's REST, S3 (443 for STS too), the Pushgateway, and keys where it has none. */}}
 {{- define "alioth.ways.job" -}}
 {{ include "alioth.way.dns" . }}
 {{ include "alioth.way.rabbitmq" . }}
 {{ include "alioth.way" (dict "ports" (include "alioth.ports" (dict "root" $ "urls" .Values.qdrant.restUrls) | fromJsonArray) "peers" .Values.networkPolicy.qdrantTo "direction" "to") }}
 {{ include "alioth.way" (dict "ports" (include "alioth.ports" (dict "root" $ "urls" (concat (list (.Values.s3.endpoint | default "https://s3")) (ternary (list "https://sts") list (empty .Values.s3.endpoint)) (ternary (list .Values.pushgateway.url) list (ne .Values.pushgateway.url "")))) | fromJsonArray) "peers" .Values.networkPolicy.s3To "direction" "to") }}
+{{- if not (include "alioth.s3Secret" .) }}
+# Without keys the SDK asks for them: the Pod Identity agent of the node, or the node's instance role.
+{{ include "alioth.way" (dict "ports" (list 80) "peers" (list (dict "ipBlock" (dict "cidr" "169.254.170.23/32")) (dict "ipBlock" (dict "cidr" "169.254.169.254/32"))) "direction" "to") }}
+{{- end }}
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}
 {{- end }}

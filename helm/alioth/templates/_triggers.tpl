@@ -1,5 +1,11 @@
 {{/* KEDA's triggers. Metadata are strings, all of them: the CRD takes nothing else and checks nothing more. */}}
 
+{{/* RabbitMQ's host as KEDA's operator dials it, from its own namespace: a bare Service's name is none there. */}}
+{{- define "alioth.trigger.host" -}}
+{{- $host := tpl .Values.rabbitmq.host . -}}
+{{- contains "." $host | ternary $host (printf "%s.%s.svc" $host .Release.Namespace) -}}
+{{- end }}
+
 {{/* Counts ready messages as they are now: (dict "root" $ "queue" "ingest" "value" 1024 "name" "wake"). */}}
 {{- define "alioth.trigger.amqp" -}}
 - type: rabbitmq
@@ -12,7 +18,7 @@
     name: {{ include "alioth.fullname" .root }}-rabbitmq
   metadata:
     protocol: amqp
-    host: {{ ternary "amqps" "amqp" .root.Values.rabbitmq.tls.enabled }}://{{ tpl .root.Values.rabbitmq.host .root }}:{{ .root.Values.rabbitmq.port }}/
+    host: {{ ternary "amqps" "amqp" .root.Values.rabbitmq.tls.enabled }}://{{ include "alioth.trigger.host" .root }}:{{ .root.Values.rabbitmq.port }}/
     vhostName: {{ .root.Values.rabbitmq.vhost | quote }}
     queueName: {{ include "alioth.queue" . | quote }}
     mode: QueueLength
@@ -29,7 +35,7 @@
     name: {{ include "alioth.fullname" .root }}-rabbitmq
   metadata:
     protocol: http
-    host: {{ ternary "https" "http" .root.Values.rabbitmq.tls.enabled }}://{{ tpl .root.Values.rabbitmq.host .root }}:{{ .root.Values.rabbitmq.management.port }}/
+    host: {{ ternary "https" "http" .root.Values.rabbitmq.tls.enabled }}://{{ include "alioth.trigger.host" .root }}:{{ .root.Values.rabbitmq.management.port }}/
     vhostName: {{ .root.Values.rabbitmq.vhost | quote }}
     queueName: {{ include "alioth.queue" . | quote }}
     mode: QueueLength

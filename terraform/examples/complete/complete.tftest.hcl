@@ -76,10 +76,11 @@ run "refuses_what_cannot_be" {
     admin_role_arns      = { operators = "operators" }
     qdrant_chart_version = "latest"
     alarm_actions        = ["topic"]
+    reserved_concurrency = 0
   }
 
   expect_failures = [
     var.region, var.name, var.zip_path, var.architecture, var.image, var.kubernetes_api_cidrs, var.admin_role_arns,
-    var.qdrant_chart_version, var.alarm_actions,
+    var.qdrant_chart_version, var.alarm_actions, var.reserved_concurrency,
   ]
 }

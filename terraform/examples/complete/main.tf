@@ -59,6 +59,7 @@ module "bucket" {
 
   name           = "${var.name}-snapshots-"
   name_is_prefix = true
+  force_destroy  = var.force_destroy
 }
 
 # The first key of clients. Its secret takes more of them, separated by commas: accept notices within minutes.
@@ -91,6 +92,8 @@ module "accept" {
   amqp_url_arn  = module.broker.amqp_url_secret_arn
   api_keys_arn  = aws_secretsmanager_secret_version.api_keys.secret_arn
   alarm_actions = var.alarm_actions
+
+  reserved_concurrency = var.reserved_concurrency
 }
 
 module "cluster" {

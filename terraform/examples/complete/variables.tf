@@ -86,6 +86,23 @@ variable "qdrant_chart_version" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Environments of accept at once, at most, taken from the account's own; -1: no bound but the account's."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
+    error_message = "reserved_concurrency: -1, or at least 1."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether a destroy removes the bucket although it still holds snapshots."
+  type        = bool
+  default     = false
+}
+
 variable "alarm_actions" {
   description = "ARNs that the alarms tell, as of an SNS topic."
   type        = list(string)

@@ -73,9 +73,10 @@ run "refuses_what_cannot_be" {
     amqp_url_arn                = "amqps://b-1.example.com"
     consumer_security_group_ids = { accept = "sg-1" }
     alarm_actions               = ["topic"]
+    reserved_concurrency        = 0
   }
 
   expect_failures = [
-    var.region, var.name, var.zip_path, var.architecture, var.vpc, var.amqp_url_arn, var.consumer_security_group_ids, var.alarm_actions,
+    var.region, var.name, var.zip_path, var.architecture, var.vpc, var.amqp_url_arn, var.consumer_security_group_ids, var.alarm_actions, var.reserved_concurrency,
   ]
 }

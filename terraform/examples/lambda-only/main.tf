@@ -72,4 +72,6 @@ module "accept" {
   amqp_url_arn  = var.amqp_url_arn == null ? module.broker[0].amqp_url_secret_arn : var.amqp_url_arn
   api_keys_arn  = aws_secretsmanager_secret_version.api_keys.secret_arn
   alarm_actions = var.alarm_actions
+
+  reserved_concurrency = var.reserved_concurrency
 }

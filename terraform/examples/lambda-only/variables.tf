@@ -76,6 +76,17 @@ variable "consumer_security_group_ids" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Environments of accept at once, at most, taken from the account's own; -1: no bound but the account's."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
+    error_message = "reserved_concurrency: -1, or at least 1."
+  }
+}
+
 variable "alarm_actions" {
   description = "ARNs that the alarms tell, as of an SNS topic."
   type        = list(string)

@@ -36,6 +36,35 @@ run "secrets_go_by_arn" {
   }
 }
 
+run "may_read_the_secret_that_a_member_is_of" {
+  command = plan
+
+  variables {
+    amqp_url_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:alioth-a1b2c3:url::"
+    api_keys_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:alioth-a1b2c3:keys"
+  }
+
+  assert {
+    condition     = toset(local.by_secrets_manager) == toset(["arn:aws:secretsmanager:eu-central-1:123456789012:secret:alioth-a1b2c3"])
+    error_message = "the policy names what is no resource: ${jsonencode(local.by_secrets_manager)}"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["ALIOTH_AMQP_URL_ARN"] == var.amqp_url_arn
+    error_message = "the function does not hear of the member"
+  }
+}
+
+run "refuses_a_version_of_a_secret" {
+  command = plan
+
+  variables {
+    amqp_url_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:alioth-a1b2c3:url:AWSPREVIOUS:"
+  }
+
+  expect_failures = [var.amqp_url_arn]
+}
+
 run "reads_no_more_than_its_secrets" {
   command = plan
 

@@ -12,8 +12,9 @@ locals {
   function_arn = "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.name}"
 
   secret_arns = [for arn in [var.amqp_url_arn, var.api_keys_arn, var.qdrant_api_key_arn] : arn if arn != null]
-  # Each service has its own action, for its own ARNs.
-  by_secrets_manager = [for arn in local.secret_arns : arn if split(":", arn)[2] == "secretsmanager"]
+  # Each service has its own action, for its own ARNs. What follows a secret's name picks a member of it, and is no part of
+  # the resource.
+  by_secrets_manager = [for arn in local.secret_arns : join(":", slice(split(":", arn), 0, 7)) if split(":", arn)[2] == "secretsmanager"]
   by_ssm             = [for arn in local.secret_arns : arn if split(":", arn)[2] == "ssm"]
 
   environment = merge(

@@ -110,23 +110,23 @@ variable "egress" {
 }
 
 variable "amqp_url_arn" {
-  description = "ARN of the secret or SSM parameter whose text is ALIOTH_AMQP_URL; the module broker has it as amqp_url_secret_arn."
+  description = "ARN of the secret or SSM parameter whose text, or a member of whose JSON, is ALIOTH_AMQP_URL; the module broker has it as amqp_url_secret_arn."
   type        = string
 
   validation {
-    condition     = can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:|ssm:[^:]+:[0-9]{12}:parameter/)", var.amqp_url_arn))
-    error_message = "amqp_url_arn: the ARN of a Secrets Manager secret or an SSM parameter."
+    condition     = can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:[^:]+(:[^:]+(::)?)?$|ssm:[^:]+:[0-9]{12}:parameter/)", var.amqp_url_arn))
+    error_message = "amqp_url_arn: the ARN of a Secrets Manager secret, with :key:: after it or without, or of an SSM parameter."
   }
 }
 
 variable "api_keys_arn" {
-  description = "ARN of the secret or SSM parameter whose text is ALIOTH_API_KEYS, keys separated by commas; null: none, allowed only where AWS itself asks who calls (authorization = \"AWS_IAM\")."
+  description = "ARN of the secret or SSM parameter whose text, or a member of whose JSON, is ALIOTH_API_KEYS, keys separated by commas; null: none, allowed only where AWS itself asks who calls (authorization = \"AWS_IAM\")."
   type        = string
   default     = null
 
   validation {
-    condition     = var.api_keys_arn == null || can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:|ssm:[^:]+:[0-9]{12}:parameter/)", var.api_keys_arn))
-    error_message = "api_keys_arn: the ARN of a Secrets Manager secret or an SSM parameter."
+    condition     = var.api_keys_arn == null || can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:[^:]+(:[^:]+(::)?)?$|ssm:[^:]+:[0-9]{12}:parameter/)", var.api_keys_arn))
+    error_message = "api_keys_arn: the ARN of a Secrets Manager secret, with :key:: after it or without, or of an SSM parameter."
   }
 
   validation {
@@ -147,13 +147,13 @@ variable "qdrant_url" {
 }
 
 variable "qdrant_api_key_arn" {
-  description = "ARN of the secret or SSM parameter whose text is ALIOTH_QDRANT_API_KEY; null: none is sent."
+  description = "ARN of the secret or SSM parameter whose text, or a member of whose JSON, is ALIOTH_QDRANT_API_KEY; null: none is sent."
   type        = string
   default     = null
 
   validation {
-    condition     = var.qdrant_api_key_arn == null || can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:|ssm:[^:]+:[0-9]{12}:parameter/)", var.qdrant_api_key_arn))
-    error_message = "qdrant_api_key_arn: the ARN of a Secrets Manager secret or an SSM parameter."
+    condition     = var.qdrant_api_key_arn == null || can(regex("^arn:[^:]+:(secretsmanager:[^:]+:[0-9]{12}:secret:[^:]+(:[^:]+(::)?)?$|ssm:[^:]+:[0-9]{12}:parameter/)", var.qdrant_api_key_arn))
+    error_message = "qdrant_api_key_arn: the ARN of a Secrets Manager secret, with :key:: after it or without, or of an SSM parameter."
   }
 }
 

@@ -108,6 +108,16 @@ run "refuses_what_cannot_be" {
   ]
 }
 
+run "refuses_a_keda_whose_operator_dies" {
+  command = plan
+
+  variables {
+    keda_version = "2.20.1"
+  }
+
+  expect_failures = [var.keda_version]
+}
+
 run "refuses_an_address_without_a_version" {
   command = plan
 

@@ -134,13 +134,15 @@ variable "install_keda" {
 }
 
 variable "keda_version" {
-  description = "Version of KEDA's chart."
+  description = "Version of KEDA's chart, which is that of KEDA; 2.20.2 at least."
   type        = string
-  default     = "2.20.0"
+  default     = "2.20.2"
 
+  # Before 2.20.1 its operator dies where several triggers of one object fail at once, as here with RabbitMQ away:
+  # https://github.com/kedacore/keda/issues/7838; before 2.20.2 over a CA: https://github.com/kedacore/keda/pull/7911
   validation {
-    condition     = can(regex("^2\\.[0-9]+\\.[0-9]+$", var.keda_version))
-    error_message = "keda_version: as 2.20.0."
+    condition     = can(regex("^2\\.[0-9]+\\.[0-9]+$", var.keda_version)) && try(tonumber(split(".", var.keda_version)[1]) * 1000 + tonumber(split(".", var.keda_version)[2]) >= 20002, false)
+    error_message = "keda_version: 2.20.2 or a later one, as 2.20.2."
   }
 }
 

@@ -35,6 +35,12 @@ run "is_private_and_in_three_zones" {
     error_message = "not a cluster in three zones"
   }
 
+  # Another name for the same broker would replace it.
+  assert {
+    condition     = jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.BrokerName == "alioth-ee2986"
+    error_message = "another name: ${jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.BrokerName}"
+  }
+
   assert {
     condition     = join(" ", keys(aws_vpc_security_group_ingress_rule.amqps)) == "accept" && length(aws_vpc_security_group_ingress_rule.management) == 0
     error_message = "others than the clients may connect"
@@ -74,6 +80,25 @@ run "one_node_in_one_subnet" {
   assert {
     condition     = join(" ", jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.SubnetIds) == "subnet-1"
     error_message = "a single broker wants exactly one subnet"
+  }
+}
+
+# The old one stays until it is empty, and Amazon MQ has no two brokers of one name.
+run "a_broker_that_takes_the_place_of_another_has_another_name" {
+  command = apply
+
+  variables {
+    cluster = false
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.BrokerName != "alioth-ee2986"
+    error_message = "the second broker cannot be made"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.backlog.dimensions.Broker == jsondecode(aws_cloudformation_stack.broker.template_body).Resources.Broker.Properties.BrokerName
+    error_message = "the alarm watches another broker"
   }
 }
 

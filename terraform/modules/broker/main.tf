@@ -5,6 +5,12 @@
 # neither template, state nor plan ever has it.
 
 locals {
+  subnet_ids = var.cluster ? slice(var.subnet_ids, 0, 3) : slice(var.subnet_ids, 0, 1)
+
+  # With another subnet, mode or key CloudFormation makes another broker while this one is still there, and there are no two
+  # of one name: so the name has them in it.
+  broker_name = format("%s-%s", var.name, substr(sha256(jsonencode([local.subnet_ids, var.cluster, var.kms_key_arn])), 0, 6))
+
   # CloudFormation takes the region and account from where the stack is made.
   template = {
     AWSTemplateFormatVersion = "2010-09-09"
@@ -15,13 +21,13 @@ locals {
         # A write that was accepted lies here until it is applied: nothing but an empty broker is to be replaced.
         UpdateReplacePolicy = "Retain"
         Properties = {
-          BrokerName              = var.name
+          BrokerName              = local.broker_name
           EngineType              = "RABBITMQ"
           EngineVersion           = var.engine_version
           HostInstanceType        = var.instance_type
           DeploymentMode          = var.cluster ? "CLUSTER_MULTI_AZ" : "SINGLE_INSTANCE"
           PubliclyAccessible      = false
-          SubnetIds               = var.cluster ? slice(var.subnet_ids, 0, 3) : slice(var.subnet_ids, 0, 1)
+          SubnetIds               = local.subnet_ids
           SecurityGroups          = [aws_security_group.broker.id]
           AutoMinorVersionUpgrade = true
           EncryptionOptions       = merge({ UseAwsOwnedKey = var.kms_key_arn == null }, var.kms_key_arn == null ? {} : { KmsKeyId = var.kms_key_arn })
@@ -153,7 +159,7 @@ resource "aws_cloudwatch_metric_alarm" "backlog" {
   alarm_description   = "Messages wait in RabbitMQ and are not applied: consumers are away, or Qdrant is"
   namespace           = "AWS/AmazonMQ"
   metric_name         = "MessageCount"
-  dimensions          = { Broker = var.name }
+  dimensions          = { Broker = local.broker_name }
   statistic           = "Minimum"
   period              = 300
   evaluation_periods  = 3

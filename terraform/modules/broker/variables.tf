@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the broker, and before the names of what belongs to it."
+  description = "Before the names of the broker and of what belongs to it."
   type        = string
   default     = "alioth"
 

@@ -3,6 +3,11 @@
 
 data "aws_partition" "current" {}
 
+locals {
+  # As policies name it.
+  issuer = trimprefix(aws_eks_cluster.this.identity[0].oidc[0].issuer, "https://")
+}
+
 data "aws_iam_policy_document" "cluster_trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -59,9 +64,22 @@ resource "aws_eks_cluster" "this" {
     public_access_cidrs     = length(var.public_access_cidrs) > 0 ? var.public_access_cidrs : null
   }
 
-  kube_controller_manager_config {
-    horizontal_pod_autoscaler_controller_config {
-      horizontal_pod_autoscaler_sync_period = "${var.hpa_sync_period_seconds}s"
+  dynamic "control_plane_scaling_config" {
+    for_each = var.control_plane_tier == null ? [] : [var.control_plane_tier]
+
+    content {
+      tier = control_plane_scaling_config.value
+    }
+  }
+
+  # A standard control plane refuses it: https://github.com/hashicorp/terraform-provider-aws/issues/49411
+  dynamic "kube_controller_manager_config" {
+    for_each = var.hpa_sync_period_seconds == null ? [] : [var.hpa_sync_period_seconds]
+
+    content {
+      horizontal_pod_autoscaler_controller_config {
+        horizontal_pod_autoscaler_sync_period = "${kube_controller_manager_config.value}s"
+      }
     }
   }
 
@@ -194,6 +212,55 @@ resource "aws_eks_node_group" "this" {
   }
 
   depends_on = [aws_iam_role_policy_attachment.node]
+}
+
+# Volumes of pods: without the driver and a default StorageClass no claim is ever bound, Qdrant's for one.
+data "aws_iam_policy_document" "ebs_csi_trust" {
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [aws_iam_openid_connect_provider.this.arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.issuer}:sub"
+      values   = ["system:serviceaccount:kube-system:ebs-csi-controller-sa"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.issuer}:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "ebs_csi" {
+  name_prefix        = "${var.name}-ebs-"
+  description        = "Makes and attaches the volumes of ${var.name}"
+  assume_role_policy = data.aws_iam_policy_document.ebs_csi_trust.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "ebs_csi" {
+  role       = aws_iam_role.ebs_csi.name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+}
+
+resource "aws_eks_addon" "ebs_csi" {
+  cluster_name                = aws_eks_cluster.this.name
+  addon_name                  = "aws-ebs-csi-driver"
+  service_account_role_arn    = aws_iam_role.ebs_csi.arn
+  resolve_conflicts_on_create = "OVERWRITE"
+  resolve_conflicts_on_update = "OVERWRITE"
+  # From 1.30 on EKS itself marks none as the default.
+  configuration_values = jsonencode({ defaultStorageClass = { enabled = true } })
+  tags                 = var.tags
+
+  depends_on = [aws_eks_node_group.this, aws_iam_role_policy_attachment.ebs_csi]
 }
 
 # The last one measures CPU, which the HorizontalPodAutoscaler of accept goes by.

@@ -2,13 +2,15 @@ output "name" {
   description = "The cluster: `aws eks update-kubeconfig --name …`."
   value       = aws_eks_cluster.this.name
 
-  # Whoever installs into it wants nodes and name resolution.
-  depends_on = [aws_eks_addon.this]
+  # Whoever installs into it wants nodes, name resolution and volumes.
+  depends_on = [aws_eks_addon.this, aws_eks_addon.ebs_csi]
 }
 
 output "endpoint" {
   description = "Address of the Kubernetes API, for the helm provider."
   value       = aws_eks_cluster.this.endpoint
+
+  depends_on = [aws_eks_addon.this, aws_eks_addon.ebs_csi]
 }
 
 output "certificate_authority" {

@@ -41,14 +41,30 @@ variable "public_access_cidrs" {
   }
 }
 
-variable "hpa_sync_period_seconds" {
-  description = "How often Kubernetes' HorizontalPodAutoscaler looks, which is how fast KEDA's scaling goes on from one replica (from none to one KEDA decides by itself). EKS allows 10 to 15 s."
-  type        = number
-  default     = 10
+variable "control_plane_tier" {
+  description = "Tier of a Provisioned Control Plane, tier-xl to tier-8xl, which EKS charges for by the hour; null: the standard one."
+  type        = string
+  default     = null
 
   validation {
-    condition     = var.hpa_sync_period_seconds >= 10 && var.hpa_sync_period_seconds <= 15 && floor(var.hpa_sync_period_seconds) == var.hpa_sync_period_seconds
+    condition     = var.control_plane_tier == null || try(contains(["tier-xl", "tier-2xl", "tier-4xl", "tier-8xl"], var.control_plane_tier), false)
+    error_message = "control_plane_tier: tier-xl, tier-2xl, tier-4xl or tier-8xl."
+  }
+}
+
+variable "hpa_sync_period_seconds" {
+  description = "How often Kubernetes' HorizontalPodAutoscaler looks, which is how fast KEDA's scaling goes on from one replica (from none to one KEDA decides by itself). EKS allows 10 to 15 s, and only with control_plane_tier; null: 15 s."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.hpa_sync_period_seconds == null || try(var.hpa_sync_period_seconds >= 10 && var.hpa_sync_period_seconds <= 15 && floor(var.hpa_sync_period_seconds) == var.hpa_sync_period_seconds, false)
     error_message = "hpa_sync_period_seconds: a whole number from 10 to 15."
+  }
+
+  validation {
+    condition     = var.hpa_sync_period_seconds == null || var.control_plane_tier != null
+    error_message = "hpa_sync_period_seconds: EKS takes it for a Provisioned Control Plane alone; set control_plane_tier too."
   }
 }
 
