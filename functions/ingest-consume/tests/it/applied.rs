@@ -1,6 +1,6 @@
 //! What is applied and what is set aside, on both brokers.
 
-use alioth_broker::Queue;
+use alioth_broker::{HeaderValue, Queue};
 use alioth_testkit::{Qdrant, unique_collection, wait_until};
 use qdrant_client::qdrant::PointStruct;
 
@@ -29,6 +29,7 @@ macro_rules! on_both_brokers {
 
 on_both_brokers! {
     poison_point_is_dead_lettered_and_its_batch_applied
+    poison_in_a_message_of_several_writes_costs_only_its_own_write
     messages_nobody_can_read_are_dead_lettered
     writes_to_an_unknown_collection_are_dead_lettered
     of_an_id_written_twice_the_later_write_wins
@@ -62,6 +63,32 @@ async fn poison_point_is_dead_lettered_and_its_batch_applied(queues: Queues) {
         (upsert.collection_name.as_str(), upsert.points.len()),
         (films.as_str(), 1)
     );
+    running.stop().await;
+    assert_eq!(queues.ready(Queue::Ingest).await, 0);
+}
+
+async fn poison_in_a_message_of_several_writes_costs_only_its_own_write(queues: Queues) {
+    let qdrant = Qdrant::start().await;
+    let films = collection(&qdrant).await;
+    // As accept makes them of small writes: the second of three holds 30 points and this one.
+    let mut points: Vec<_> = (0..100).map(|id| point(id, 1)).collect();
+    points.insert(
+        50,
+        PointStruct::new(666, vec![0.5; 3], [("bad", true.into())]),
+    );
+    let mut shared = message(&films, points);
+    let list = "first:40,second:31,third:30".to_owned();
+    let header = ("alioth-writes".to_owned(), HeaderValue::Text(list));
+    shared.headers.push(header);
+    queues.publish(vec![shared]).await;
+    let running = Running::start(&queues, &qdrant.grpc_url());
+    let letters = queues.dead_letters(1).await;
+    running.wait_settled().await;
+    assert_eq!(count(&qdrant, &films).await, 100);
+    let letter = &letters[0];
+    assert_eq!(letter.message_id, "second");
+    assert_eq!(letter.headers["alioth-dead-point-ids"], "666");
+    assert!(!letter.headers.contains_key("alioth-writes"), "{letter:?}");
     running.stop().await;
     assert_eq!(queues.ready(Queue::Ingest).await, 0);
 }
