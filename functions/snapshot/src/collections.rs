@@ -62,7 +62,8 @@ pub(crate) async fn save(
         leave_nothing(run, &id, &error).await;
         return Err(error);
     }
-    let manifest = manifest(run, id, started, subjects, &aliases);
+    let whole = plan::is_everything(wanted);
+    let manifest = manifest(run, id, started, whole, subjects, &aliases);
     run.store.put_manifest(&manifest).await?;
     tracing::info!(snapshot = %manifest.id, "snapshot complete");
     Ok(Some(SavedCollections::of(&manifest, retries)))
@@ -97,6 +98,7 @@ fn manifest(
     run: &Run,
     id: SnapshotId,
     started: Timestamp,
+    whole: bool,
     subjects: BTreeMap<String, Subject>,
     aliases: &[Alias],
 ) -> Manifest {
@@ -112,6 +114,7 @@ fn manifest(
         alioth_version: env!("CARGO_PKG_VERSION").to_owned(),
         qdrant_version: run.rest.version().to_string(),
         peers: peers(&run.rest),
+        whole: Some(whole),
         collections: collections.collect(),
     }
 }

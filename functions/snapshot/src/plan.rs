@@ -46,6 +46,12 @@ pub(crate) fn select(existing: &[String], wanted: &[String]) -> Result<Vec<Strin
     Ok(selected.into_iter().collect())
 }
 
+/// Whether a request means every collection there is, whatever they are called.
+pub(crate) fn is_everything(wanted: &[String]) -> bool {
+    let is_any = |pattern: &String| !pattern.is_empty() && pattern.chars().all(|c| c == '*');
+    wanted.is_empty() || wanted.iter().any(is_any)
+}
+
 /// The nodes that hosts of a request mean; none mean all. In the order of `nodes`, each once.
 ///
 /// # Errors

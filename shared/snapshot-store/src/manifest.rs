@@ -42,6 +42,9 @@ pub struct Manifest {
     pub qdrant_version: String,
     /// Nodes of the cluster then.
     pub peers: Vec<Peer>,
+    /// Whether all collections were asked for, and not some by name. Manifests from before this field do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<bool>,
     /// What was saved.
     pub collections: Vec<Collection>,
 }
@@ -164,6 +167,12 @@ impl Manifest {
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Option<&Collection> {
         self.collections.iter().find(|saved| saved.name == name)
+    }
+
+    /// Whether it is known to be of the whole cluster. One that does not say is not: taken for whole, a snapshot of
+    /// one collection would be restored for everything, and nobody would hear of what is missing.
+    pub fn is_whole(&self) -> bool {
+        self.whole == Some(true)
     }
 
     /// Every shard of every collection.
