@@ -3,7 +3,11 @@
 
 mod saving;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use alioth_cluster::rest::{Alias, CollectionInfo, QdrantRest, Shard};
 use alioth_snapshot_store::{
@@ -17,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::saving::Saving;
 use crate::{
     SnapshotConfig, error::SnapshotError, metrics::Metrics, outcome::SavedCollections, plan,
+    restores::Restores,
 };
 
 /// What a run works with; its tasks hold it too.
@@ -26,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) store: SnapshotStore,
     pub(crate) metrics: Metrics,
     pub(crate) job_id: Arc<str>,
+    /// How long another job's run is believed to live.
+    pub(crate) lease: Duration,
 }
 
 /// A collection on its way into the manifest.
@@ -48,15 +55,24 @@ pub(crate) async fn save(
     token: &CancellationToken,
 ) -> Result<Option<SavedCollections>, SnapshotError> {
     let started = Timestamp::now();
+    // Before anything is asked: a restore that begins from now on is seen at the end.
+    let restores = Restores::standing(&run.store, started, run.lease).await?;
     let asked = token.run_until_cancelled(ask(run, wanted)).await;
     let (aliases, subjects) = asked.ok_or(SnapshotError::Stopped)??;
     if subjects.is_empty() {
         return Ok(None);
     }
+    let names: BTreeSet<String> = subjects.keys().cloned().collect();
+    restores.keep_off(|name| names.contains(name))?;
     let id = run.store.id(started);
     tracing::info!(snapshot = %id, collections = subjects.len(), "snapshot begins");
     let mut saving = Saving::new(run, config, id.clone(), subjects);
-    let ended = token.run_until_cancelled(saving.finish()).await;
+    let ended = token.run_until_cancelled(async {
+        saving.finish().await?;
+        let later = Restores::standing(&run.store, started, run.lease).await?;
+        later.kept_off(&restores, |name| names.contains(name))
+    });
+    let ended = ended.await;
     let (subjects, retries) = saving.end().await;
     if let Err(error) = ended.unwrap_or(Err(SnapshotError::Stopped)) {
         leave_nothing(run, &id, &error).await;

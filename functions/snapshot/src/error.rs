@@ -26,6 +26,14 @@ pub enum SnapshotError {
         /// Which.
         collection: String,
     },
+    /// A restore made a collection while it was saved, or was about to: it would be in the snapshot half made.
+    #[error("snapshot collection {collection}: restore {job} is making it")]
+    BeingRestored {
+        /// Which.
+        collection: String,
+        /// The restore's job.
+        job: String,
+    },
     /// Some shards could be read nowhere.
     #[error("snapshot {shards} shards: {}", list(missing))]
     Incomplete {
@@ -59,6 +67,7 @@ impl JobFault for SnapshotError {
             Self::Qdrant(error) => of_qdrant(error),
             Self::Store(error) => of_store(error),
             Self::Resharding { .. }
+            | Self::BeingRestored { .. }
             | Self::Incomplete { .. }
             | Self::StorageIncomplete {
                 is_transient: true, ..

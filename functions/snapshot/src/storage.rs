@@ -7,6 +7,7 @@ use alioth_job_runner::chain;
 use alioth_jobs::{Host, JobExit};
 use alioth_snapshot_store::{PutError, StoreError, Stored};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     error::{SnapshotError, of_qdrant, of_store},
     outcome::{SavedNode, SavedStorage},
     plan,
+    restores::Restores,
 };
 
 /// A node that is making a full snapshot when the process is to end is given so long: then its file can be deleted.
@@ -62,6 +64,9 @@ pub(crate) async fn save(
     token: &CancellationToken,
 ) -> Result<SavedStorage, SnapshotError> {
     let nodes = plan::select_nodes(run.rest.nodes(), wanted)?;
+    // A node's storage has every collection in it.
+    let restores = Restores::standing(&run.store, Timestamp::now(), run.lease).await?;
+    restores.keep_off(|_| true)?;
     // Clones: a future over borrowed nodes cannot be spawned.
     let nodes: Vec<RestNode> = nodes.into_iter().cloned().collect();
     let one = |node: RestNode| async move {

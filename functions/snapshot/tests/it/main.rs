@@ -7,6 +7,7 @@ mod faults;
 mod process;
 mod pushgateway;
 mod real_cluster;
+mod restores;
 mod storage;
 mod world;
 

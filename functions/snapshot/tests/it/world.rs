@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Floats of a vector: enough that twenty thousand points are some megabytes.
 const DIMENSIONS: u64 = 32;
 
+/// Of a run of another job.
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
+
 /// All that a run needs.
 pub(crate) struct World {
     pub(crate) qdrant: Qdrant,
@@ -199,6 +202,7 @@ impl World {
             rest: self.rest.clone(),
             store: self.store.clone(),
             metrics: self.metrics.clone(),
+            lease: LEASE,
         }
     }
 
