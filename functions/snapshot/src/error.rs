@@ -49,8 +49,8 @@ pub enum SnapshotError {
         nodes: usize,
         /// One reason a node.
         reasons: Vec<String>,
-        /// Whether trying again may help.
-        is_transient: bool,
+        /// What the process exits with: of the nodes' codes the one that asks most of whoever looks.
+        exit: JobExit,
     },
     /// The process was asked to end.
     #[error("stopped before the end")]
@@ -66,18 +66,12 @@ impl JobFault for SnapshotError {
             Self::Request(_) => JobExit::BadRequest,
             Self::Qdrant(error) => of_qdrant(error),
             Self::Store(error) => of_store(error),
+            Self::StorageIncomplete { exit, .. } => *exit,
             Self::Resharding { .. }
             | Self::BeingRestored { .. }
             | Self::Incomplete { .. }
-            | Self::StorageIncomplete {
-                is_transient: true, ..
-            }
             | Self::Stopped => JobExit::Unavailable,
-            Self::StorageIncomplete {
-                is_transient: false,
-                ..
-            }
-            | Self::Panicked(_) => JobExit::Internal,
+            Self::Panicked(_) => JobExit::Internal,
         }
     }
 }
@@ -87,6 +81,23 @@ impl SnapshotError {
     pub fn is_transient(&self) -> bool {
         self.exit() == JobExit::Unavailable
     }
+}
+
+/// The code of a run of which several parts failed. What no other run can mend outweighs what somebody has to mend
+/// first, and that what passes by itself.
+pub(crate) fn worst(exits: impl IntoIterator<Item = JobExit>) -> JobExit {
+    let weight = |exit: &JobExit| match exit {
+        JobExit::Done => 0,
+        JobExit::Unavailable => 1,
+        JobExit::BadConfiguration => 2,
+        JobExit::BadRequest => 3,
+        JobExit::Internal => 4,
+        JobExit::Integrity => 5,
+    };
+    exits
+        .into_iter()
+        .max_by_key(weight)
+        .unwrap_or(JobExit::Unavailable)
 }
 
 /// The exit code of a call to Qdrant that failed for good.
@@ -147,4 +158,19 @@ fn list(missing: &[Missing]) -> String {
         listed.push(format!("and {} more", missing.len() - LISTED));
     }
     listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_failures_the_one_that_no_other_run_mends_tells_the_code() {
+        use JobExit::{BadConfiguration, Integrity, Internal, Unavailable};
+        assert_eq!(worst([]), Unavailable);
+        assert_eq!(worst([Unavailable, Unavailable]), Unavailable);
+        assert_eq!(worst([Unavailable, BadConfiguration]), BadConfiguration);
+        assert_eq!(worst([Internal, BadConfiguration]), Internal);
+        assert_eq!(worst([Integrity, Internal]), Integrity);
+    }
 }

@@ -113,8 +113,12 @@ pub async fn run(
             Ok(Outcome::Collections(saved))
         }
         BackupRequest::Storage { hosts, .. } => {
-            let saved = storage::save(&run, &config.snapshot, hosts, shutdown).await?;
-            Ok(Outcome::Storage(saved))
+            let saved = storage::save(&run, &config.snapshot, hosts, shutdown).await;
+            // Also after a failure, which is what leaves something to abort.
+            if !shutdown.is_cancelled() {
+                prune::abort_unfinished(&run.store, config.retention).await;
+            }
+            Ok(Outcome::Storage(saved?))
         }
     }
 }

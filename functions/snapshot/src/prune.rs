@@ -54,6 +54,18 @@ fn is_needed(restores: &Restores, id: &SnapshotId, reason: RemoveReason) -> bool
     is_needed
 }
 
+/// Aborts what uploads left unfinished, as after a run of collections; what fails is told in the log.
+pub(crate) async fn abort_unfinished(store: &SnapshotStore, config: RetentionConfig) {
+    if config.dry_run {
+        return;
+    }
+    match store.abort_leftovers(UNFINISHED_FOR).await {
+        Ok(0) => {}
+        Ok(uploads) => tracing::info!(uploads, "unfinished uploads aborted"),
+        Err(error) => tracing::error!(error = chain(&error), "unfinished uploads stay"),
+    }
+}
+
 async fn apply(
     store: &SnapshotStore,
     config: RetentionConfig,
