@@ -26,6 +26,12 @@ pub enum SnapshotError {
         /// Which.
         collection: String,
     },
+    /// It is another collection by now, or of other vectors: shards and configuration would not go together.
+    #[error("snapshot collection {collection}: its parameters changed meanwhile")]
+    Changed {
+        /// Which.
+        collection: String,
+    },
     /// A restore made a collection while it was saved, or was about to: it would be in the snapshot half made.
     #[error("snapshot collection {collection}: restore {job} is making it")]
     BeingRestored {
@@ -68,6 +74,7 @@ impl JobFault for SnapshotError {
             Self::Store(error) => of_store(error),
             Self::StorageIncomplete { exit, .. } => *exit,
             Self::Resharding { .. }
+            | Self::Changed { .. }
             | Self::BeingRestored { .. }
             | Self::Incomplete { .. }
             | Self::Stopped => JobExit::Unavailable,

@@ -73,9 +73,10 @@ pub struct Collection {
     pub shard_keys: Vec<Value>,
     /// Aliases that led to it.
     pub aliases: Vec<String>,
-    /// Points by exact count before the first of its shards was asked for.
+    /// The fewest points of the exact counts before, between and after its shards. The names of this field and the
+    /// next are from when there were two counts.
     pub points_before: u64,
-    /// The same after the last: equal when nobody wrote meanwhile.
+    /// The most: equal when nobody wrote meanwhile.
     pub points_after: u64,
     /// Its shards, each once.
     pub shards: Vec<Shard>,

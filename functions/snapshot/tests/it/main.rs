@@ -8,6 +8,8 @@ mod process;
 mod pushgateway;
 mod real_cluster;
 mod restores;
+mod scripted;
+mod scripts;
 mod storage;
 mod world;
 

@@ -33,6 +33,12 @@ pub(crate) struct World {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// A store of a bucket nobody else uses.
+pub(crate) async fn store() -> SnapshotStore {
+    let store = SnapshotStore::connect_as(&bucket().await, credentials()).await;
+    store.expect("a bucket")
+}
+
 /// Settings whose pauses a test can wait for.
 pub(crate) fn config() -> Config {
     Config {
