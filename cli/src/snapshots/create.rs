@@ -68,6 +68,7 @@ pub(crate) async fn command(args: CreateArgs) -> Result<Exit> {
             rest,
             store: jobs.store.clone(),
             metrics: metrics.clone(),
+            lease: jobs.settings.job.lease.0,
         };
         let config = &jobs.settings.snapshot;
         let outcome = snapshot::run(config, deps, request, &jobs.token).await?;

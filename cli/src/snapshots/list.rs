@@ -42,6 +42,7 @@ fn snapshot_json(listed: &Listed) -> Value {
         "id": listed.id,
         "began": listed.id.time(),
         "complete": listed.complete,
+        "collections": listed.collections,
         "objects": listed.objects,
         "bytes": listed.bytes,
         "last_modified": listed.last_modified,
@@ -68,6 +69,7 @@ fn table_of_snapshots(listed: &[Listed]) -> String {
         vec![
             listed.id.to_string(),
             time(listed.id.time()),
+            listed.collections.len().to_string(),
             listed.objects.to_string(),
             size(listed.bytes),
             state.to_owned(),
@@ -76,6 +78,7 @@ fn table_of_snapshots(listed: &[Listed]) -> String {
     let columns = [
         Column::Left("SNAPSHOT"),
         Column::Left("BEGAN"),
+        Column::Right("COLLECTIONS"),
         Column::Right("OBJECTS"),
         Column::Right("SIZE"),
         Column::Left("STATE"),

@@ -53,7 +53,7 @@ pub(crate) async fn command(args: PruneArgs) -> Result<Exit> {
     let settings = Settings::with_bucket()?;
     let store = SnapshotStore::connect(&settings.s3).await?;
     let policy = args.policy(settings.snapshot.retention);
-    let pruned = snapshot::prune(&store, policy).await;
+    let pruned = snapshot::prune(&store, policy, settings.job.lease.0).await;
     args.output.print(&pruned, || text(&pruned))?;
     let Some(error) = pruned.error else {
         return Ok(Exit::Success);

@@ -41,6 +41,7 @@ fn text(manifest: &Manifest) -> String {
         ("qdrant", manifest.qdrant_version.clone()),
         ("peers", peers.collect::<Vec<_>>().join(", ")),
         ("size", size(manifest.bytes())),
+        ("of", scope(manifest).to_owned()),
     ]);
     let rows = manifest.collections.iter().map(|saved| {
         vec![
@@ -61,6 +62,15 @@ fn text(manifest: &Manifest) -> String {
     text.push('\n');
     text.push_str(&table(&columns, &rows.collect::<Vec<_>>()));
     text
+}
+
+/// What was asked for when it was made.
+fn scope(manifest: &Manifest) -> &'static str {
+    match manifest.whole {
+        Some(true) => "all collections",
+        Some(false) => "some collections, by name",
+        None => "unknown: all collections, or some",
+    }
 }
 
 /// Somebody may have written while it was saved.

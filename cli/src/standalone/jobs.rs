@@ -111,6 +111,7 @@ impl Jobs {
                 rest,
                 store: runner.store.clone(),
                 metrics: self.snapshot_metrics.clone(),
+                lease: runner.job.lease.0,
             };
             let config = &self.settings.snapshot;
             let outcome = snapshot::run(config, deps, request, &self.token).await?;

@@ -24,6 +24,10 @@ pub(crate) enum Origin {
     Url(String),
 }
 
+/// What `latest` and `before` look for when everything is to come back.
+const OF_ALL: &str =
+    "of all collections (one of some, or from before that was noted, is restored by its id)";
+
 /// Finds the snapshot.
 ///
 /// # Errors
@@ -64,7 +68,7 @@ async fn latest(
         Some(manifest) => Ok(Source::Manifest(Box::new(manifest))),
         None => {
             let of = match what {
-                RestoreWhat::Cluster => "in the bucket".to_owned(),
+                RestoreWhat::Cluster => OF_ALL.to_owned(),
                 RestoreWhat::Collections(names) => format!("of {}", names.join(", ")),
             };
             let wanted = match before {
@@ -76,8 +80,9 @@ async fn latest(
     }
 }
 
-/// The newest complete snapshot that has all of it: schedules of single collections may share a bucket. A manifest
-/// that cannot be read ends the search, since an older snapshot is not what was asked for.
+/// The newest complete snapshot that has all of it: schedules of single collections may share a bucket. For a whole
+/// cluster it is one that says that all was asked for: else a snapshot of one collection, being newer, would be
+/// restored in place of everything. By its id any is taken. A manifest that cannot be read ends the search, since an older snapshot is not what was asked for.
 async fn containing(
     store: &SnapshotStore,
     what: &RestoreWhat,
@@ -95,7 +100,7 @@ async fn containing(
             Err(error) => return Err(error.into()),
         };
         let has_all = match what {
-            RestoreWhat::Cluster => true,
+            RestoreWhat::Cluster => manifest.is_whole(),
             RestoreWhat::Collections(names) => {
                 names.iter().all(|name| manifest.collection(name).is_some())
             }

@@ -3,7 +3,11 @@
 
 mod saving;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use alioth_cluster::rest::{Alias, CollectionInfo, QdrantRest, Shard};
 use alioth_snapshot_store::{
@@ -17,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::saving::Saving;
 use crate::{
     SnapshotConfig, error::SnapshotError, metrics::Metrics, outcome::SavedCollections, plan,
+    restores::Restores,
 };
 
 /// What a run works with; its tasks hold it too.
@@ -26,15 +31,37 @@ pub(crate) struct Run {
     pub(crate) store: SnapshotStore,
     pub(crate) metrics: Metrics,
     pub(crate) job_id: Arc<str>,
+    /// How long another job's run is believed to live.
+    pub(crate) lease: Duration,
 }
 
 /// A collection on its way into the manifest.
 struct Subject {
     info: CollectionInfo,
     shards: Vec<Shard>,
-    points_before: u64,
-    points_after: Option<u64>,
+    points: Points,
     stored: BTreeMap<u32, manifest::Shard>,
+}
+
+/// The fewest and the most points that were counted while a collection was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Points {
+    least: u64,
+    most: u64,
+}
+
+impl Points {
+    fn of(count: u64) -> Self {
+        Self {
+            least: count,
+            most: count,
+        }
+    }
+
+    fn add(&mut self, count: u64) {
+        self.least = self.least.min(count);
+        self.most = self.most.max(count);
+    }
 }
 
 /// Saves the collections that `wanted` means; `None` when they are none.
@@ -48,33 +75,44 @@ pub(crate) async fn save(
     token: &CancellationToken,
 ) -> Result<Option<SavedCollections>, SnapshotError> {
     let started = Timestamp::now();
+    // Before anything is asked: a restore that begins from now on is seen at the end.
+    let restores = Restores::standing(&run.store, started, run.lease).await?;
     let asked = token.run_until_cancelled(ask(run, wanted)).await;
-    let (aliases, subjects) = asked.ok_or(SnapshotError::Stopped)??;
+    let subjects = asked.ok_or(SnapshotError::Stopped)??;
     if subjects.is_empty() {
         return Ok(None);
     }
+    let names: BTreeSet<String> = subjects.keys().cloned().collect();
+    restores.keep_off(|name| names.contains(name))?;
     let id = run.store.id(started);
     tracing::info!(snapshot = %id, collections = subjects.len(), "snapshot begins");
     let mut saving = Saving::new(run, config, id.clone(), subjects);
-    let ended = token.run_until_cancelled(saving.finish()).await;
+    let ended = token.run_until_cancelled(async {
+        saving.finish().await?;
+        let later = Restores::standing(&run.store, started, run.lease).await?;
+        later.kept_off(&restores, |name| names.contains(name))?;
+        // After the shards: an alias that was switched meanwhile leads where it leads now.
+        Ok(run.rest.aliases().await?)
+    });
+    let ended = ended.await;
     let (subjects, retries) = saving.end().await;
-    if let Err(error) = ended.unwrap_or(Err(SnapshotError::Stopped)) {
-        leave_nothing(run, &id, &error).await;
-        return Err(error);
-    }
-    let manifest = manifest(run, id, started, subjects, &aliases);
+    let aliases = match ended.unwrap_or(Err(SnapshotError::Stopped)) {
+        Ok(aliases) => aliases,
+        Err(error) => {
+            leave_nothing(run, &id, &error).await;
+            return Err(error);
+        }
+    };
+    let whole = plan::is_everything(wanted);
+    let manifest = manifest(run, id, started, whole, subjects, &aliases);
     run.store.put_manifest(&manifest).await?;
     tracing::info!(snapshot = %manifest.id, "snapshot complete");
     Ok(Some(SavedCollections::of(&manifest, retries)))
 }
 
 /// Learns what there is before anything is streamed.
-async fn ask(
-    run: &Run,
-    wanted: &[String],
-) -> Result<(Vec<Alias>, BTreeMap<String, Subject>), SnapshotError> {
+async fn ask(run: &Run, wanted: &[String]) -> Result<BTreeMap<String, Subject>, SnapshotError> {
     let names = plan::select(&run.rest.collections().await?, wanted)?;
-    let aliases = run.rest.aliases().await?;
     let mut subjects = BTreeMap::new();
     for name in names {
         let shards = run.rest.shards(&name).await?;
@@ -83,20 +121,20 @@ async fn ask(
         }
         let subject = Subject {
             info: run.rest.collection(&name).await?,
-            points_before: run.rest.count(&name).await?,
+            points: Points::of(run.rest.count(&name).await?),
             shards,
-            points_after: None,
             stored: BTreeMap::new(),
         };
         subjects.insert(name, subject);
     }
-    Ok((aliases, subjects))
+    Ok(subjects)
 }
 
 fn manifest(
     run: &Run,
     id: SnapshotId,
     started: Timestamp,
+    whole: bool,
     subjects: BTreeMap<String, Subject>,
     aliases: &[Alias],
 ) -> Manifest {
@@ -112,6 +150,7 @@ fn manifest(
         alioth_version: env!("CARGO_PKG_VERSION").to_owned(),
         qdrant_version: run.rest.version().to_string(),
         peers: peers(&run.rest),
+        whole: Some(whole),
         collections: collections.collect(),
     }
 }
@@ -151,8 +190,8 @@ impl Subject {
             config: self.info.config,
             payload_schema: self.info.payload_schema,
             shard_keys,
-            points_before: self.points_before,
-            points_after: self.points_after.unwrap_or(self.points_before),
+            points_before: self.points.least,
+            points_after: self.points.most,
             shards: self.stored.into_values().collect(),
         }
     }

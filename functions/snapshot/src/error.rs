@@ -26,6 +26,20 @@ pub enum SnapshotError {
         /// Which.
         collection: String,
     },
+    /// It is another collection by now, or of other vectors: shards and configuration would not go together.
+    #[error("snapshot collection {collection}: its parameters changed meanwhile")]
+    Changed {
+        /// Which.
+        collection: String,
+    },
+    /// A restore made a collection while it was saved, or was about to: it would be in the snapshot half made.
+    #[error("snapshot collection {collection}: restore {job} is making it")]
+    BeingRestored {
+        /// Which.
+        collection: String,
+        /// The restore's job.
+        job: String,
+    },
     /// Some shards could be read nowhere.
     #[error("snapshot {shards} shards: {}", list(missing))]
     Incomplete {
@@ -41,8 +55,8 @@ pub enum SnapshotError {
         nodes: usize,
         /// One reason a node.
         reasons: Vec<String>,
-        /// Whether trying again may help.
-        is_transient: bool,
+        /// What the process exits with: of the nodes' codes the one that asks most of whoever looks.
+        exit: JobExit,
     },
     /// The process was asked to end.
     #[error("stopped before the end")]
@@ -58,17 +72,13 @@ impl JobFault for SnapshotError {
             Self::Request(_) => JobExit::BadRequest,
             Self::Qdrant(error) => of_qdrant(error),
             Self::Store(error) => of_store(error),
+            Self::StorageIncomplete { exit, .. } => *exit,
             Self::Resharding { .. }
+            | Self::Changed { .. }
+            | Self::BeingRestored { .. }
             | Self::Incomplete { .. }
-            | Self::StorageIncomplete {
-                is_transient: true, ..
-            }
             | Self::Stopped => JobExit::Unavailable,
-            Self::StorageIncomplete {
-                is_transient: false,
-                ..
-            }
-            | Self::Panicked(_) => JobExit::Internal,
+            Self::Panicked(_) => JobExit::Internal,
         }
     }
 }
@@ -78,6 +88,23 @@ impl SnapshotError {
     pub fn is_transient(&self) -> bool {
         self.exit() == JobExit::Unavailable
     }
+}
+
+/// The code of a run of which several parts failed. What no other run can mend outweighs what somebody has to mend
+/// first, and that what passes by itself.
+pub(crate) fn worst(exits: impl IntoIterator<Item = JobExit>) -> JobExit {
+    let weight = |exit: &JobExit| match exit {
+        JobExit::Done => 0,
+        JobExit::Unavailable => 1,
+        JobExit::BadConfiguration => 2,
+        JobExit::BadRequest => 3,
+        JobExit::Internal => 4,
+        JobExit::Integrity => 5,
+    };
+    exits
+        .into_iter()
+        .max_by_key(weight)
+        .unwrap_or(JobExit::Unavailable)
 }
 
 /// The exit code of a call to Qdrant that failed for good.
@@ -138,4 +165,19 @@ fn list(missing: &[Missing]) -> String {
         listed.push(format!("and {} more", missing.len() - LISTED));
     }
     listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_failures_the_one_that_no_other_run_mends_tells_the_code() {
+        use JobExit::{BadConfiguration, Integrity, Internal, Unavailable};
+        assert_eq!(worst([]), Unavailable);
+        assert_eq!(worst([Unavailable, Unavailable]), Unavailable);
+        assert_eq!(worst([Unavailable, BadConfiguration]), BadConfiguration);
+        assert_eq!(worst([Internal, BadConfiguration]), Internal);
+        assert_eq!(worst([Integrity, Internal]), Integrity);
+    }
 }

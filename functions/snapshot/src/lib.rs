@@ -8,9 +8,10 @@ mod metrics;
 mod outcome;
 mod plan;
 mod prune;
+mod restores;
 mod storage;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alioth_cluster::rest::QdrantRest;
 use alioth_config::Loader;
@@ -72,6 +73,8 @@ pub struct Deps {
     pub store: SnapshotStore,
     /// What is counted.
     pub metrics: Metrics,
+    /// How long a run of another job is believed to live: `ALIOTH_JOB_LEASE`.
+    pub lease: Duration,
 }
 
 /// Saves what `request` asks for, and then applies the retention policy. Ends soon after `shutdown` is cancelled.
@@ -88,12 +91,14 @@ pub async fn run(
         rest,
         store,
         metrics,
+        lease,
     } = deps;
     let run = Run {
         rest,
         store,
         metrics,
         job_id: Arc::from(request.job_id().as_str()),
+        lease,
     };
     match request {
         BackupRequest::Collections { collections, .. } => {
@@ -103,13 +108,17 @@ pub async fn run(
                 return Ok(Outcome::Nothing);
             };
             let made = Some(&saved.snapshot);
-            let pruned = prune::prune_but(&run.store, config.retention, made).await;
+            let pruned = prune::prune_but(&run.store, config.retention, lease, made).await;
             saved.retention = Some(pruned);
             Ok(Outcome::Collections(saved))
         }
         BackupRequest::Storage { hosts, .. } => {
-            let saved = storage::save(&run, &config.snapshot, hosts, shutdown).await?;
-            Ok(Outcome::Storage(saved))
+            let saved = storage::save(&run, &config.snapshot, hosts, shutdown).await;
+            // Also after a failure, which is what leaves something to abort.
+            if !shutdown.is_cancelled() {
+                prune::abort_unfinished(&run.store, config.retention).await;
+            }
+            Ok(Outcome::Storage(saved?))
         }
     }
 }

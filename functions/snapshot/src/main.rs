@@ -61,6 +61,7 @@ async fn run(settings: Settings) -> Result<JobExit> {
             rest: rest.ok_or(SnapshotError::Stopped)??,
             store: store.clone(),
             metrics,
+            lease: settings.job.lease.0,
         };
         let outcome = snapshot::run(&settings.config, deps, request, &token).await?;
         Ok::<Report, SnapshotError>(outcome.report())

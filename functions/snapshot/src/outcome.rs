@@ -39,9 +39,9 @@ pub struct SavedCollections {
 pub struct SavedCollection {
     /// Its name.
     pub name: String,
-    /// By exact count, before its first shard was asked for.
+    /// The fewest of the exact counts before, between and after its shards.
     pub points_before: u64,
-    /// The same after its last.
+    /// The most.
     pub points_after: u64,
     /// Bytes of its shards.
     pub bytes: u64,

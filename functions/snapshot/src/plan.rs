@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use alioth_cluster::rest::{RestNode, Shard};
 use alioth_jobs::Host;
+use serde_json::Value;
 use wildmatch::WildMatch;
 
 pub use schedule::Missing;
@@ -44,6 +45,12 @@ pub(crate) fn select(existing: &[String], wanted: &[String]) -> Result<Vec<Strin
         selected.extend(matched.into_iter().cloned());
     }
     Ok(selected.into_iter().collect())
+}
+
+/// Whether a request means every collection there is, whatever they are called.
+pub(crate) fn is_everything(wanted: &[String]) -> bool {
+    let is_any = |pattern: &String| !pattern.is_empty() && pattern.chars().all(|c| c == '*');
+    wanted.is_empty() || wanted.iter().any(is_any)
 }
 
 /// The nodes that hosts of a request mean; none mean all. In the order of `nodes`, each once.
@@ -88,6 +95,12 @@ pub(crate) fn is_resharding(shards: &[Shard]) -> bool {
 pub(crate) fn same_shards(before: &[Shard], after: &[Shard]) -> bool {
     let ids = |shards: &[Shard]| -> Vec<u32> { shards.iter().map(|shard| shard.id).collect() };
     ids(before) == ids(after)
+}
+
+/// Whether two looks at a collection's `config` saw the same vectors, shards and replicas: one that was dropped and made
+/// anew otherwise has other ones.
+pub(crate) fn same_parameters(before: &Value, after: &Value) -> bool {
+    before.get("params") == after.get("params")
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Full snapshots of nodes: made on the node, streamed into the bucket, deleted from the node, come what may.
+//! Never deletes one whose name the node did not give as the answer: somebody else may have made it.
 
 use std::time::Duration;
 
@@ -7,14 +8,16 @@ use alioth_job_runner::chain;
 use alioth_jobs::{Host, JobExit};
 use alioth_snapshot_store::{PutError, StoreError, Stored};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SnapshotConfig,
     collections::Run,
-    error::{SnapshotError, of_qdrant, of_store},
+    error::{SnapshotError, of_qdrant, of_store, worst},
     outcome::{SavedNode, SavedStorage},
     plan,
+    restores::Restores,
 };
 
 /// A node that is making a full snapshot when the process is to end is given so long: then its file can be deleted.
@@ -29,6 +32,12 @@ type Saved = (SavedNode, u64);
 /// Why a node's storage is not saved.
 enum NodeError {
     Qdrant(RestError),
+    /// Its snapshot was not made, as far as it said. Qdrant goes on with what nobody waits for any more.
+    Create {
+        source: RestError,
+        /// Full snapshots that have come to the node since.
+        new: Vec<String>,
+    },
     Store(StoreError),
     Stopped,
 }
@@ -37,6 +46,12 @@ impl NodeError {
     fn describe(&self) -> String {
         match self {
             Self::Qdrant(error) => chain(error),
+            Self::Create { source, new } if new.is_empty() => chain(source),
+            Self::Create { source, new } => format!(
+                "{}; new on the node, by this run or by somebody else: {}",
+                chain(source),
+                new.join(", ")
+            ),
             Self::Store(error) => chain(error),
             Self::Stopped => "stopped before its end".to_owned(),
         }
@@ -44,7 +59,7 @@ impl NodeError {
 
     fn exit(&self) -> JobExit {
         match self {
-            Self::Qdrant(error) => of_qdrant(error),
+            Self::Qdrant(error) | Self::Create { source: error, .. } => of_qdrant(error),
             Self::Store(error) => of_store(error),
             Self::Stopped => JobExit::Unavailable,
         }
@@ -62,6 +77,9 @@ pub(crate) async fn save(
     token: &CancellationToken,
 ) -> Result<SavedStorage, SnapshotError> {
     let nodes = plan::select_nodes(run.rest.nodes(), wanted)?;
+    // A node's storage has every collection in it.
+    let restores = Restores::standing(&run.store, Timestamp::now(), run.lease).await?;
+    restores.keep_off(|_| true)?;
     // Clones: a future over borrowed nodes cannot be spawned.
     let nodes: Vec<RestNode> = nodes.into_iter().cloned().collect();
     let one = |node: RestNode| async move {
@@ -76,7 +94,7 @@ pub(crate) async fn save(
         nodes: Vec::new(),
         retries: 0,
     };
-    let (mut reasons, mut is_transient) = (Vec::new(), true);
+    let (mut reasons, mut exits) = (Vec::new(), Vec::new());
     for (node, ended) in ended {
         match ended {
             Ok((node, retries)) => {
@@ -84,7 +102,7 @@ pub(crate) async fn save(
                 saved.nodes.push(node);
             }
             Err(error) => {
-                is_transient &= error.exit() == JobExit::Unavailable;
+                exits.push(error.exit());
                 reasons.push(format!("{}:{}: {}", node.host, node.port, error.describe()));
             }
         }
@@ -102,7 +120,8 @@ pub(crate) async fn save(
     Err(SnapshotError::StorageIncomplete {
         nodes: saved.nodes.len() + reasons.len(),
         reasons,
-        is_transient,
+        // A node that no address leads to may come back.
+        exit: worst(exits),
     })
 }
 
@@ -144,19 +163,56 @@ async fn create(
     node: &RestNode,
     token: &CancellationToken,
 ) -> Result<String, NodeError> {
+    let before = on_node(run, node).await;
+    if let Some(names) = before.as_ref().filter(|names| !names.is_empty()) {
+        let (host, peer) = (&node.host, node.peer);
+        tracing::warn!(
+            host,
+            peer,
+            ?names,
+            "full snapshots lie on the node: somebody made them, or a run that was cut off"
+        );
+    }
     let create = run.rest.create_storage_snapshot(node.peer);
     let patience = async {
         token.cancelled().await;
         tokio::time::sleep(LAST_CREATE).await;
     };
     tokio::select! {
-        created = create => created.map_err(NodeError::Qdrant),
+        created = create => match created {
+            Ok(file) => Ok(file),
+            Err(source) => Err(NodeError::Create {
+                source,
+                new: new_on_node(run, node, before).await,
+            }),
+        },
         () = patience => {
             let (host, peer) = (&node.host, node.peer);
             tracing::error!(host, peer, "a storage snapshot is still being made and stays on the node");
             Err(NodeError::Stopped)
         }
     }
+}
+
+/// Names of the full snapshots on the node; `None` when it does not tell.
+async fn on_node(run: &Run, node: &RestNode) -> Option<Vec<String>> {
+    let listed = run.rest.storage_snapshots(node.peer).await;
+    let told = |error: &RestError| {
+        let (host, error) = (&node.host, chain(error));
+        tracing::warn!(host, error, "full snapshots on the node are not known");
+    };
+    listed.inspect_err(told).ok()
+}
+
+/// Those that were not there before. Which of them, if any, is this run's cannot be told: they have only times in
+/// their names.
+async fn new_on_node(run: &Run, node: &RestNode, before: Option<Vec<String>>) -> Vec<String> {
+    let Some(before) = before else {
+        return Vec::new();
+    };
+    let mut names = on_node(run, node).await.unwrap_or_default();
+    names.retain(|name| !before.contains(name));
+    names
 }
 
 /// Streams the file; how often that failed before it went well.

@@ -16,6 +16,7 @@ mod placement;
 mod recover;
 mod shards;
 mod storage;
+mod storage_list;
 
 pub use body::{ByteStream, UploadError};
 pub use config::QdrantRestConfig;

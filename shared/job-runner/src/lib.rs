@@ -11,6 +11,6 @@ mod take;
 pub use config::{JobConfig, JobSource, PushConfig};
 pub use metrics::JobMetrics;
 pub use progress::Progress;
-pub use record::{RecordError, Recorder};
+pub use record::{RecordError, Recorder, is_alive};
 pub use runner::{Ended, JobFault, JobRunner, Report, chain};
 pub use take::TakeError;

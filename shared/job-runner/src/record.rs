@@ -224,7 +224,8 @@ async fn read(store: &SnapshotStore, id: &JobId) -> Result<Option<JobRecord>, Re
     }))
 }
 
-fn is_alive(record: &JobRecord, lease: Duration, now: Timestamp) -> bool {
+/// Whether a run of that job said within its lease that it lives.
+pub fn is_alive(record: &JobRecord, lease: Duration, now: Timestamp) -> bool {
     let Some(updated) = record.updated else {
         return false;
     };

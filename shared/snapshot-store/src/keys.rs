@@ -10,6 +10,7 @@ use crate::id::SnapshotId;
 /// What a shard's, a storage snapshot's and a Python snapshot's key ends with.
 const SNAPSHOT_SUFFIX: &str = ".snapshot";
 const JOB_SUFFIX: &str = ".json";
+const COLLECTIONS: &str = "collections/";
 pub(crate) const MANIFEST_NAME: &str = "manifest.json";
 pub(crate) const STORAGE_PREFIX: &str = "storage/";
 pub(crate) const JOBS_PREFIX: &str = "jobs/";
@@ -112,7 +113,13 @@ pub(crate) fn snapshot_prefix(cluster: &str, id: &SnapshotId) -> String {
 
 /// `snapshots/<cluster>/<id>/collections/`: where the keys of a manifest must lie.
 pub(crate) fn collections_prefix(cluster: &str, id: &SnapshotId) -> String {
-    snapshot_prefix(cluster, id) + "collections/"
+    snapshot_prefix(cluster, id) + COLLECTIONS
+}
+
+/// The collection in what follows [`snapshot_prefix`] in a shard's key.
+pub(crate) fn collection_of(below: &str) -> Option<String> {
+    let (collection, _) = below.strip_prefix(COLLECTIONS)?.split_once('/')?;
+    decode(collection)
 }
 
 /// The job's id in the last segment of a key below [`JOBS_PREFIX`].

@@ -1,6 +1,11 @@
 //! What is in the bucket, and how it goes out of it.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_sdk_s3::types::MultipartUpload;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +17,8 @@ use crate::{
     fault::Fault,
     id::SnapshotId,
     keys::{
-        MANIFEST_NAME, ObjectKey, STORAGE_PREFIX, cluster_prefix, snapshot_prefix, storage_parts,
+        MANIFEST_NAME, ObjectKey, STORAGE_PREFIX, cluster_prefix, collection_of, snapshot_prefix,
+        storage_parts,
     },
     store::SnapshotStore,
 };
@@ -27,6 +33,8 @@ pub struct Listed {
     pub id: SnapshotId,
     /// Whether it has a manifest.
     pub complete: bool,
+    /// The collections it has shards of, by its keys.
+    pub collections: BTreeSet<String>,
     /// Bytes of all its objects.
     pub bytes: u64,
     /// Objects below its prefix.
@@ -204,11 +212,13 @@ fn add(found: &mut BTreeMap<SnapshotId, Listed>, prefix: &str, entry: &Entry) {
     let listed = found.entry(id.clone()).or_insert_with(|| Listed {
         id,
         complete: false,
+        collections: BTreeSet::new(),
         bytes: 0,
         objects: 0,
         last_modified: entry.last_modified,
     });
     listed.complete |= rest == MANIFEST_NAME;
+    listed.collections.extend(collection_of(rest));
     listed.bytes += entry.bytes;
     listed.objects += 1;
     listed.last_modified = listed.last_modified.max(entry.last_modified);

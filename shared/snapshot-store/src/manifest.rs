@@ -42,6 +42,9 @@ pub struct Manifest {
     pub qdrant_version: String,
     /// Nodes of the cluster then.
     pub peers: Vec<Peer>,
+    /// Whether all collections were asked for, and not some by name. Manifests from before this field do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<bool>,
     /// What was saved.
     pub collections: Vec<Collection>,
 }
@@ -70,9 +73,10 @@ pub struct Collection {
     pub shard_keys: Vec<Value>,
     /// Aliases that led to it.
     pub aliases: Vec<String>,
-    /// Points by exact count before the first of its shards was asked for.
+    /// The fewest points of the exact counts before, between and after its shards. The names of this field and the
+    /// next are from when there were two counts.
     pub points_before: u64,
-    /// The same after the last: equal when nobody wrote meanwhile.
+    /// The most: equal when nobody wrote meanwhile.
     pub points_after: u64,
     /// Its shards, each once.
     pub shards: Vec<Shard>,
@@ -164,6 +168,12 @@ impl Manifest {
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Option<&Collection> {
         self.collections.iter().find(|saved| saved.name == name)
+    }
+
+    /// Whether it is known to be of the whole cluster. One that does not say is not: taken for whole, a snapshot of
+    /// one collection would be restored for everything, and nobody would hear of what is missing.
+    pub fn is_whole(&self) -> bool {
+        self.whole == Some(true)
     }
 
     /// Every shard of every collection.

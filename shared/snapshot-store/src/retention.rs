@@ -1,7 +1,9 @@
-//! Which snapshots stay and which go, in restic's words. Pure: no clock, no S3. Never lets the newest complete
-//! snapshot go.
+//! Which snapshots stay and which go, in restic's words. Pure: no clock, no S3. Never lets a collection's newest
+//! complete snapshot go: the rules hold for each collection by itself, or a snapshot of one would stand for all.
 //!
 //! Source: <https://restic.readthedocs.io/en/stable/060_forget.html#removing-snapshots-according-to-a-policy>
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -10,7 +12,7 @@ use crate::{id::SnapshotId, listing::Listed};
 /// Nothing was added to an incomplete snapshot for so long: nobody writes it any more.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// How many to keep; all zero keeps every complete snapshot.
+/// How many to keep of each collection; all zero keeps every complete snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
     /// The newest this many.
@@ -40,7 +42,7 @@ pub enum KeepReason {
     Weekly,
     /// The newest of its month.
     Monthly,
-    /// The oldest of all, while a rule has fewer hours, days, weeks or months than it asks for.
+    /// The oldest of its collection, while a rule has fewer hours, days, weeks or months than it asks for.
     Oldest,
     /// It has no manifest and may be being written.
     Unfinished,
@@ -71,14 +73,13 @@ impl Policy {
     }
 }
 
-/// Plans. Hours, days, weeks and months are those of UTC.
+/// Plans. Hours, days, weeks and months are those of UTC. A snapshot stays as soon as one of its collections keeps it.
 pub fn plan(listed: &[Listed], policy: &Policy, now: Timestamp) -> Plan {
     let mut newest_first: Vec<_> = listed.iter().collect();
     newest_first.sort_by(|a, b| b.id.cmp(&a.id));
-    let oldest = newest_first.iter().rposition(|listed| listed.complete);
-    let mut rules = rules(policy);
+    let mut kept = kept(&newest_first, policy);
     let mut plan = Plan::default();
-    for (index, listed) in newest_first.into_iter().enumerate() {
+    for listed in newest_first {
         let id = listed.id.clone();
         if !listed.complete {
             // What was copied here from elsewhere has an old name and young objects.
@@ -90,22 +91,49 @@ pub fn plan(listed: &[Listed], policy: &Policy, now: Timestamp) -> Plan {
             }
             continue;
         }
-        let is_oldest = oldest == Some(index);
-        let asked = rules
-            .iter_mut()
-            .filter_map(|rule| rule.keep(&id, is_oldest));
-        let mut reasons: Vec<_> = asked.collect();
-        if policy.is_empty() {
-            reasons.push(KeepReason::NoPolicy);
-        }
-        reasons.dedup();
-        if reasons.is_empty() {
-            plan.remove.push((id, RemoveReason::NoRule));
-        } else {
-            plan.keep.push((id, reasons));
+        match kept.remove(&id) {
+            Some(reasons) => plan.keep.push((id, reasons.into_iter().collect())),
+            None => plan.remove.push((id, RemoveReason::NoRule)),
         }
     }
     plan
+}
+
+/// The complete snapshots that stay, with the reasons of all their collections.
+fn kept(newest_first: &[&Listed], policy: &Policy) -> BTreeMap<SnapshotId, BTreeSet<KeepReason>> {
+    let mut kept: BTreeMap<SnapshotId, BTreeSet<KeepReason>> = BTreeMap::new();
+    for ids in by_collection(newest_first).values() {
+        let mut rules = rules(policy);
+        for (index, id) in ids.iter().enumerate() {
+            let is_oldest = index + 1 == ids.len();
+            let asked = rules.iter_mut().filter_map(|rule| rule.keep(id, is_oldest));
+            let mut reasons: BTreeSet<KeepReason> = asked.collect();
+            if policy.is_empty() {
+                reasons.insert(KeepReason::NoPolicy);
+            }
+            if !reasons.is_empty() {
+                kept.entry((*id).clone()).or_default().extend(reasons);
+            }
+        }
+    }
+    kept
+}
+
+/// The complete snapshots of each collection, newest first. Those without any are of one kind too.
+fn by_collection<'a>(
+    newest_first: &[&'a Listed],
+) -> BTreeMap<Option<&'a str>, Vec<&'a SnapshotId>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for listed in newest_first.iter().filter(|listed| listed.complete) {
+        if listed.collections.is_empty() {
+            groups.entry(None).or_default().push(&listed.id);
+        }
+        for collection in &listed.collections {
+            let group = groups.entry(Some(collection.as_str())).or_default();
+            group.push(&listed.id);
+        }
+    }
+    groups
 }
 
 /// One of the policy's numbers, counting down.

@@ -41,6 +41,7 @@ fn manifest(collections: Vec<Collection>) -> Manifest {
         alioth_version: "0.1.0".to_owned(),
         qdrant_version: "1.18.3".to_owned(),
         peers: Vec::new(),
+        whole: None,
         collections,
     }
 }

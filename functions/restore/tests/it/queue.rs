@@ -68,6 +68,46 @@ async fn everything_in_a_snapshot_comes_back_into_an_empty_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newer_snapshot_of_one_collection_is_not_the_cluster_s_latest() {
+    let world = World::start().await;
+    world.collection("logs", 40).await;
+    world.collection("movies", 30).await;
+    let whole = world.save(&["logs", "movies"]).await;
+    let partial = world.save(&["movies"]).await;
+    assert!(partial.id > whole.id);
+    world.drop("logs").await;
+    world.drop("movies").await;
+
+    let request = everything();
+    world.ask(&request).await;
+    world.run().await.exits(0);
+    assert_eq!(world.rest.collections().await.unwrap(), ["logs", "movies"]);
+    let record = world.record(&request.job_id).await;
+    assert_eq!(record.result["snapshot"], whole.id.as_str());
+
+    // By its name it is what was asked for.
+    world.drop("logs").await;
+    world.drop("movies").await;
+    let mut named = everything();
+    named.from = RestoreFrom::Id(partial.id.to_string());
+    world.ask(&named).await;
+    world.run().await.exits(0);
+    assert_eq!(world.rest.collections().await.unwrap(), ["movies"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_snapshot_of_all_collections_the_cluster_s_restore_is_refused() {
+    let world = World::start().await;
+    world.collection("logs", 4).await;
+    world.collection("movies", 3).await;
+    world.save(&["movies"]).await;
+    world.ask(&everything()).await;
+    world.run().await.exits(65);
+    let reason = world.death().await;
+    assert!(reason.contains("of all collections"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn overwriting_replaces_what_was_there_and_keeps_its_aliases() {
     let world = World::start().await;
     world.collection("movies", 30).await;

@@ -176,6 +176,7 @@ impl World {
     pub(crate) async fn saved(&self, names: &[&str]) -> Manifest {
         let started = Timestamp::now();
         let id = self.store.id(started);
+        let all = self.rest.collections().await.unwrap();
         let mut collections = Vec::new();
         for name in names {
             collections.push(self.saved_collection(&id, name).await);
@@ -196,6 +197,7 @@ impl World {
             alioth_version: "test".to_owned(),
             peers: peers.collect(),
             qdrant_version: version,
+            whole: Some(all.iter().all(|name| names.contains(&name.as_str()))),
             collections,
         }
     }

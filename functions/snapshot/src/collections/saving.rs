@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use alioth_cluster::rest::{Replica, RestError, Shard};
+use alioth_cluster::rest::{CollectionInfo, Replica, RestError, Shard};
 use alioth_job_runner::chain;
 use alioth_snapshot_store::{PutError, SnapshotId, StoreError, Stored, manifest};
 use futures_util::TryStreamExt;
@@ -30,9 +30,22 @@ pub(super) struct Saving<'a> {
 
 /// Something a task was spawned for has happened.
 enum Event {
-    Read(Assignment, Result<Stored, ReadError>),
+    Read(Assignment, Result<Read, ReadError>),
     LookedAgain(TaskId, Result<Vec<Shard>, RestError>),
-    Counted(String, Result<(u64, Vec<Shard>), RestError>),
+    Counted(String, Result<Seen, RestError>),
+}
+
+/// A shard in the bucket, and its collection's points as they were counted around it.
+struct Read {
+    stored: Stored,
+    counts: Vec<u64>,
+}
+
+/// A collection as it stands after its last shard.
+struct Seen {
+    points: u64,
+    shards: Vec<Shard>,
+    info: CollectionInfo,
 }
 
 /// Which side of a stream failed.
@@ -90,8 +103,8 @@ impl<'a> Saving<'a> {
 
     fn take(&mut self, event: Event) -> Result<(), SnapshotError> {
         match event {
-            Event::Read(assignment, Ok(stored)) => {
-                self.stored(&assignment, stored);
+            Event::Read(assignment, Ok(read)) => {
+                self.stored(&assignment, read);
                 Ok(())
             }
             Event::Read(_, Err(ReadError::Store(error))) => Err(error.into()),
@@ -101,14 +114,12 @@ impl<'a> Saving<'a> {
                 self.failed(assignment.task, chain(&error))
             }
             Event::LookedAgain(task, looked) => self.looked_again(task, looked),
-            Event::Counted(name, counted) => {
-                let (points, shards) = counted?;
-                self.counted(name, points, &shards)
-            }
+            Event::Counted(name, seen) => self.counted(name, seen?),
         }
     }
 
-    fn stored(&mut self, assignment: &Assignment, stored: Stored) {
+    fn stored(&mut self, assignment: &Assignment, read: Read) {
+        let Read { stored, counts } = read;
         let Assignment {
             task,
             collection,
@@ -139,6 +150,9 @@ impl<'a> Saving<'a> {
             source_host: host.unwrap_or_default(),
         };
         subject.stored.insert(*shard, entry);
+        for count in counts {
+            subject.points.add(count);
+        }
         if self.schedule.is_complete(collection) {
             self.tasks
                 .spawn(count(self.run.clone(), collection.clone()));
@@ -186,19 +200,20 @@ impl<'a> Saving<'a> {
         }
     }
 
-    fn counted(
-        &mut self,
-        name: String,
-        points: u64,
-        shards: &[Shard],
-    ) -> Result<(), SnapshotError> {
+    fn counted(&mut self, name: String, seen: Seen) -> Result<(), SnapshotError> {
         let Some(subject) = self.subjects.get_mut(&name) else {
             return Ok(());
         };
+        if !plan::same_parameters(&subject.info.config, &seen.info.config) {
+            return Err(SnapshotError::Changed { collection: name });
+        }
+        let shards = &seen.shards;
         if plan::is_resharding(shards) || !plan::same_shards(&subject.shards, shards) {
             return Err(SnapshotError::Resharding { collection: name });
         }
-        subject.points_after = Some(points);
+        subject.points.add(seen.points);
+        // An index that was made meanwhile is in some of the shards: it has to be told of.
+        subject.info = seen.info;
         Ok(())
     }
 
@@ -226,6 +241,7 @@ async fn read(run: Run, id: SnapshotId, assignment: Assignment) -> Event {
         ..
     } = &assignment;
     let key = run.store.shard_key(&id, collection, *shard);
+    let before = sample(&run, collection).await;
     let stream = run.rest.stream_shard(*peer, collection, *shard).await;
     let outcome = match stream {
         Err(error) => Err(ReadError::Qdrant(error)),
@@ -239,7 +255,22 @@ async fn read(run: Run, id: SnapshotId, assignment: Assignment) -> Event {
             })
         }
     };
-    Event::Read(assignment, outcome)
+    let read = match outcome {
+        Err(error) => Err(error),
+        Ok(stored) => {
+            let after = sample(&run, collection).await;
+            let counts = before.into_iter().chain(after).collect();
+            Ok(Read { stored, counts })
+        }
+    };
+    Event::Read(assignment, read)
+}
+
+/// A count beside those that a run needs; one that fails narrows what is known and fails nothing.
+async fn sample(run: &Run, collection: &str) -> Option<u64> {
+    let counted = run.rest.count(collection).await;
+    let told = |error: &RestError| tracing::warn!(collection, error = chain(error), "not counted");
+    counted.inspect_err(told).ok()
 }
 
 async fn look_again(run: Run, task: TaskId, collection: String, pause: Duration) -> Event {
@@ -248,12 +279,15 @@ async fn look_again(run: Run, task: TaskId, collection: String, pause: Duration)
 }
 
 async fn count(run: Run, collection: String) -> Event {
-    let counted = async {
-        let points = run.rest.count(&collection).await?;
-        Ok((points, run.rest.shards(&collection).await?))
+    let seen = async {
+        Ok(Seen {
+            points: run.rest.count(&collection).await?,
+            shards: run.rest.shards(&collection).await?,
+            info: run.rest.collection(&collection).await?,
+        })
     };
-    let counted = counted.await;
-    Event::Counted(collection, counted)
+    let seen = seen.await;
+    Event::Counted(collection, seen)
 }
 
 /// Doubles with every failure.

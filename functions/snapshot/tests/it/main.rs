@@ -7,6 +7,9 @@ mod faults;
 mod process;
 mod pushgateway;
 mod real_cluster;
+mod restores;
+mod scripted;
+mod scripts;
 mod storage;
 mod world;
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     DEADLINE,
-    world::{bucket, config, credentials, fill, metrics},
+    world::{LEASE, bucket, config, credentials, fill, metrics},
 };
 
 const SHARDS: usize = 6;
@@ -75,6 +75,7 @@ impl Three {
             rest: self.rest.clone(),
             store: self.store.clone(),
             metrics: self.metrics.clone(),
+            lease: LEASE,
         };
         let mut config: Config = config();
         config.snapshot.retry_pause = Span(Duration::from_millis(500));

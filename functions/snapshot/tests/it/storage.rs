@@ -1,11 +1,16 @@
 //! Full snapshots of nodes.
 
+use std::time::Duration;
+
 use alioth_job_runner::JobFault;
 use alioth_jobs::{Host, JobExit};
-use alioth_testkit::Fault;
+use alioth_testkit::{Fault, wait_until};
 use snapshot::{Outcome, SnapshotError};
 
-use crate::world::{World, config};
+use crate::{
+    DEADLINE,
+    world::{World, config},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nodes_storage_is_stored_and_its_file_is_gone_from_the_node() {
@@ -35,11 +40,15 @@ async fn the_file_is_gone_from_the_node_although_the_upload_failed() {
     let world = World::start().await;
     world.collection("movies", 100).await;
     let (store, proxy) = world.store_behind_a_proxy().await;
-    proxy.set(Fault::Cut).await;
-    let error = world
-        .run_storage_into(store, &config())
-        .await
-        .expect_err("no bucket");
+    // Long enough on its way into the bucket for that to go away meanwhile.
+    proxy.set(Fault::Delay(Duration::from_millis(200))).await;
+    let config = config();
+    let cut = async {
+        wait_until(DEADLINE, || async { world.metrics.bytes() > 0 }).await;
+        proxy.set(Fault::Cut).await;
+    };
+    let (ended, ()) = tokio::join!(world.run_storage_into(store, &config), cut);
+    let error = ended.expect_err("no bucket");
     assert!(
         matches!(error, SnapshotError::StorageIncomplete { nodes: 1, .. }),
         "{error}"

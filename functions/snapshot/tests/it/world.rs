@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Floats of a vector: enough that twenty thousand points are some megabytes.
 const DIMENSIONS: u64 = 32;
 
+/// Of a run of another job.
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
+
 /// All that a run needs.
 pub(crate) struct World {
     pub(crate) qdrant: Qdrant,
@@ -28,6 +31,12 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     pub(crate) job_id: JobId,
     pub(crate) shutdown: CancellationToken,
+}
+
+/// A store of a bucket nobody else uses.
+pub(crate) async fn store() -> SnapshotStore {
+    let store = SnapshotStore::connect_as(&bucket().await, credentials()).await;
+    store.expect("a bucket")
 }
 
 /// Settings whose pauses a test can wait for.
@@ -199,6 +208,7 @@ impl World {
             rest: self.rest.clone(),
             store: self.store.clone(),
             metrics: self.metrics.clone(),
+            lease: LEASE,
         }
     }
 

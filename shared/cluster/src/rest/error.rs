@@ -35,6 +35,8 @@ pub enum Operation {
     DeleteCollection(String),
     /// Changes of aliases.
     UpdateAliases,
+    /// The full snapshots on a node.
+    ListStorageSnapshots,
     /// A node's full snapshot.
     CreateStorageSnapshot,
     /// The same, its bytes.
@@ -67,6 +69,7 @@ impl fmt::Display for Operation {
             Self::CreateIndex(name, field) => write!(f, "create the index {field} of {name}"),
             Self::DeleteCollection(name) => write!(f, "delete collection {name}"),
             Self::UpdateAliases => f.write_str("update aliases"),
+            Self::ListStorageSnapshots => f.write_str("list storage snapshots"),
             Self::CreateStorageSnapshot => f.write_str("create a storage snapshot"),
             Self::StreamStorageSnapshot(name) => write!(f, "stream storage snapshot {name}"),
             Self::DeleteStorageSnapshot(name) => write!(f, "delete storage snapshot {name}"),

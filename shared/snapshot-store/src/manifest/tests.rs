@@ -7,6 +7,9 @@ use super::*;
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/manifest-v1.json");
 
+/// What is written since it is said whether all was asked for.
+const GOLDEN_WHOLE: &[u8] = include_bytes!("../../tests/golden/manifest-v1-whole.json");
+
 fn golden() -> Manifest {
     Manifest::from_json(GOLDEN).unwrap()
 }
@@ -40,6 +43,20 @@ fn version_1_is_read_and_written_as_ever() {
     assert_eq!(custom.shards[0].shard_key, Some(json!("eu")));
     let written = String::from_utf8(manifest.to_json().unwrap()).unwrap();
     assert_eq!(written, std::str::from_utf8(GOLDEN).unwrap());
+}
+
+#[test]
+fn a_manifest_that_does_not_say_so_is_not_of_the_whole_cluster() {
+    assert!(!golden().is_whole());
+    let whole = Manifest::from_json(GOLDEN_WHOLE).unwrap();
+    assert!(whole.is_whole());
+    let written = String::from_utf8(whole.to_json().unwrap()).unwrap();
+    assert_eq!(written, std::str::from_utf8(GOLDEN_WHOLE).unwrap());
+    let some = Manifest {
+        whole: Some(false),
+        ..whole
+    };
+    assert!(!some.is_whole());
 }
 
 #[test]

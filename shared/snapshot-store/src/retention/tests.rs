@@ -22,9 +22,23 @@ fn listed(time: Timestamp, complete: bool, last_modified: Timestamp) -> Listed {
     Listed {
         id: SnapshotId::new(time, 0),
         complete,
+        collections: of(&["movies"]),
         bytes: 1,
         objects: 1,
         last_modified,
+    }
+}
+
+fn of(collections: &[&str]) -> BTreeSet<String> {
+    let own = collections.iter().map(|name| (*name).to_owned());
+    own.collect()
+}
+
+/// A complete snapshot of that time with these collections.
+fn holding(time: &str, collections: &[&str]) -> Listed {
+    Listed {
+        collections: of(collections),
+        ..complete(time)
     }
 }
 
@@ -150,6 +164,64 @@ fn incomplete_snapshots_go_after_a_day_without_a_write() {
     );
 }
 
+#[test]
+fn snapshots_of_one_collection_do_not_push_out_those_of_all() {
+    use KeepReason::*;
+    let full = ["logs", "movies"];
+    let all = [
+        holding("2026-11-22T11:00", &["movies"]),
+        holding("2026-11-22T10:00", &["movies"]),
+        holding("2026-11-22T09:00", &full),
+        holding("2026-11-22T08:00", &full),
+    ];
+    let policy = Policy {
+        keep_last: 1,
+        ..Policy::default()
+    };
+    let expected = [row("11-22T11:00", &[Last]), row("11-22T09:00", &[Last])];
+    assert_eq!(kept(&plan(&all, &policy, now())), expected);
+}
+
+#[test]
+fn a_nightly_snapshot_of_one_collection_is_not_the_day_s_of_the_others() {
+    use KeepReason::*;
+    let full = ["logs", "movies"];
+    let all = [
+        holding("2026-11-21T23:30", &["movies"]),
+        holding("2026-11-21T18:00", &full),
+        holding("2026-11-21T12:00", &full),
+        holding("2026-11-20T23:30", &["movies"]),
+        holding("2026-11-20T18:00", &full),
+    ];
+    let policy = Policy {
+        keep_daily: 2,
+        ..Policy::default()
+    };
+    let expected = [
+        row("11-21T23:30", &[Daily]),
+        row("11-21T18:00", &[Daily]),
+        row("11-20T23:30", &[Daily]),
+        row("11-20T18:00", &[Daily]),
+    ];
+    assert_eq!(kept(&plan(&all, &policy, now())), expected);
+}
+
+#[test]
+fn the_last_snapshot_of_a_collection_that_is_gone_stays() {
+    let all = [
+        holding("2026-11-22T11:00", &["movies"]),
+        holding("2026-01-01T00:00", &["logs"]),
+        holding("2025-01-01T00:00", &[]),
+        holding("2024-01-01T00:00", &[]),
+    ];
+    let policy = Policy {
+        keep_last: 1,
+        ..Policy::default()
+    };
+    let plan = plan(&all, &policy, now());
+    assert_eq!(plan.remove, [(all[3].id.clone(), RemoveReason::NoRule)]);
+}
+
 fn any_listed() -> impl Strategy<Value = Vec<Listed>> {
     let newest = now().as_second();
     let one = (
@@ -157,12 +229,14 @@ fn any_listed() -> impl Strategy<Value = Vec<Listed>> {
         any::<u32>(),
         any::<bool>(),
         0..86_400 * 3_i64,
+        prop::collection::btree_set("[abc]", 0..3),
     );
-    let one = one.prop_map(move |(age, random, complete, later)| {
+    let one = one.prop_map(move |(age, random, complete, later, collections)| {
         let time = Timestamp::from_second(newest - age).unwrap();
         let last_modified = Timestamp::from_second((newest - age + later).min(newest)).unwrap();
         Listed {
             id: SnapshotId::new(time, random),
+            collections,
             ..listed(time, complete, last_modified)
         }
     });
@@ -187,9 +261,15 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 
 proptest! {
     #[test]
-    fn the_newest_complete_snapshot_never_goes(all in any_listed(), policy in any_policy()) {
+    fn the_newest_complete_snapshot_of_a_collection_never_goes(all in any_listed(), policy in any_policy()) {
         let plan = plan(&all, &policy, now());
-        if let Some(newest) = all.iter().filter(|listed| listed.complete).map(|listed| &listed.id).max() {
+        let complete = || all.iter().filter(|listed| listed.complete);
+        let collections: BTreeSet<_> = complete().flat_map(|listed| &listed.collections).collect();
+        let newest_of = collections.iter().map(|name| {
+            complete().filter(|listed| listed.collections.contains(*name)).map(|listed| &listed.id).max()
+        });
+        let newest = complete().map(|listed| &listed.id).max();
+        for newest in newest_of.chain([newest]).flatten() {
             prop_assert!(plan.keep.iter().any(|(id, _)| id == newest));
         }
     }
@@ -218,7 +298,8 @@ proptest! {
     #[test]
     fn a_rule_keeps_no_more_than_its_number(all in any_listed(), keep_daily in 1..6_u32) {
         let policy = Policy { keep_daily, ..Policy::default() };
-        let complete: Vec<_> = all.into_iter().filter(|listed| listed.complete).collect();
+        let complete = all.into_iter().filter(|listed| listed.complete);
+        let complete: Vec<_> = complete.map(|listed| Listed { collections: of(&["movies"]), ..listed }).collect();
         let days: BTreeSet<_> = complete.iter().map(|listed| day(&listed.id)).collect();
         let kept = plan(&complete, &policy, now()).keep.len();
         prop_assert!(kept <= keep_daily as usize);

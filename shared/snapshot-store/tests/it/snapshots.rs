@@ -48,6 +48,7 @@ pub(crate) async fn shards(store: &SnapshotStore, id: &SnapshotId, length: usize
             host: "node".to_owned(),
             version: "1.18.3".to_owned(),
         }],
+        whole: Some(true),
         collections: vec![Collection {
             name: "movies".to_owned(),
             config: json!({"params": {"shard_number": SHARDS}}),
@@ -103,6 +104,8 @@ async fn the_manifest_makes_a_snapshot_complete_and_so_the_latest() {
         [(new.id.clone(), false), (old.id.clone(), true)]
     );
     assert_eq!((listed[0].objects, listed[0].bytes), (3, 30));
+    let movies = ["movies".to_owned()].into();
+    assert_eq!(listed[0].collections, movies);
     assert_eq!(store.latest(None).await.unwrap(), Some(old.id.clone()));
 
     store.put_manifest(&new).await.unwrap();
