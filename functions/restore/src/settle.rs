@@ -4,18 +4,19 @@
 //! Active, and empty: their state alone says nothing. So every node is asked for its own count.
 //! Source: qdrant 1.18.3 `src/common/snapshots.rs`, `recover_shard_snapshot_impl`.
 
+mod patience;
+
 use std::time::{Duration, Instant};
 
 use alioth_cluster::rest::{QdrantRest, RestError, Shard};
 
+use self::patience::{AtOnce, Filled, Kind, Patience};
 use crate::error::RestoreError;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long counts of several nodes may stay wrong, or nodes of unknown counts seem settled, before it is believed:
-/// consensus takes a fraction of it.
-const BELIEVED_AFTER: Duration = Duration::from_secs(10);
+const BEING_MOVED: &str = "shards are being moved";
 
 /// How many points there must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,54 +74,40 @@ enum Wrong {
 /// Waits, and returns the number of points.
 ///
 /// # Errors
-/// `Count`, `NotActive` when nothing has moved for `timeout`, `Qdrant` when it was away that long.
+/// `Count`; `NotActive` when nothing has come further for `timeout`, or a transfer for a few of them; `Qdrant` when it
+/// was away that long.
 pub(crate) async fn wait(
     rest: &QdrantRest,
     collection: &str,
     expected: Expected,
     timeout: Duration,
 ) -> Result<u64, RestoreError> {
-    let nodes = rest.nodes().len();
+    let is_alone = rest.nodes().len() == 1;
+    let at_once = AtOnce {
+        right: is_alone || expected != Expected::Unknown,
+        wrong_counts: is_alone,
+    };
+    let mut patience = Patience::new(timeout, at_once, Instant::now());
     let mut pause = PAUSE;
-    let mut since = Instant::now();
-    let mut last = None;
-    let mut agreed_since: Option<(u64, Instant)> = None;
     loop {
-        match look(rest, collection, expected).await {
-            Ok(Verdict::Settled(count)) => {
-                let known = expected != Expected::Unknown;
-                let (of, at) = *agreed_since.get_or_insert((count, Instant::now()));
-                if known || nodes == 1 || (of == count && at.elapsed() >= BELIEVED_AFTER) {
-                    return Ok(count);
-                }
-                if of != count {
-                    agreed_since = None;
-                }
-                since = Instant::now();
+        let looked = look(rest, collection, expected).await;
+        let now = Instant::now();
+        let (kind, filled) = match &looked {
+            Ok((verdict, filled)) => (verdict.kind(), Some(*filled)),
+            Err(error) if error.is_transient() => (Kind::Away, None),
+            Err(_) => return looked.map(|_| 0).map_err(RestoreError::from),
+        };
+        let is_over = patience.is_over(kind, filled, now);
+        match looked {
+            Ok((verdict, _)) if is_over => {
+                return verdict.end(collection, expected, patience.still(now));
             }
-            Ok(Verdict::Moving) => {
-                (since, agreed_since) = (Instant::now(), None);
-            }
-            Ok(Verdict::Wrong(wrong)) => {
-                agreed_since = None;
-                if last.as_ref() != Some(&wrong) {
-                    since = Instant::now();
-                }
-                give_up(
-                    collection,
-                    expected,
-                    &wrong,
-                    since.elapsed(),
-                    timeout,
-                    nodes,
-                )?;
-                last = Some(wrong);
-            }
-            Err(error) if error.is_transient() && since.elapsed() < timeout => {
+            Ok(_) => {}
+            Err(error) if is_over => return Err(error.into()),
+            Err(error) => {
                 let error = alioth_job_runner::chain(&error);
                 tracing::warn!(collection, error, "replicas cannot be looked at");
             }
-            Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -143,7 +130,7 @@ pub(crate) async fn placed(
                 None => return Ok(shards),
                 Some(Verdict::Wrong(Wrong::States(states))) => states,
                 Some(Verdict::Moving | Verdict::Wrong(Wrong::Counts(_)) | Verdict::Settled(_)) => {
-                    "shards are being moved".to_owned()
+                    BEING_MOVED.to_owned()
                 }
             },
             // A node that lags behind has not heard of it yet.
@@ -162,28 +149,41 @@ pub(crate) async fn placed(
     }
 }
 
-/// Fails once the same thing was wrong for long enough.
-fn give_up(
-    collection: &str,
-    expected: Expected,
-    wrong: &Wrong,
-    after: Duration,
-    timeout: Duration,
-    nodes: usize,
-) -> Result<(), RestoreError> {
-    match wrong {
-        // The one node has nobody to hear anything from.
-        Wrong::Counts(found) if nodes == 1 || after >= BELIEVED_AFTER => Err(RestoreError::Count {
-            collection: collection.to_owned(),
-            expected: expected.told(),
-            found: found.clone(),
-        }),
-        Wrong::States(states) if after >= timeout => Err(RestoreError::NotActive {
-            collection: collection.to_owned(),
-            states: states.clone(),
+impl Verdict {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Settled(_) => Kind::Settled,
+            Self::Moving => Kind::Moving,
+            Self::Wrong(Wrong::States(_)) => Kind::States,
+            Self::Wrong(Wrong::Counts(_)) => Kind::Counts,
+        }
+    }
+
+    /// What it means once it is believed.
+    fn end(
+        self,
+        collection: &str,
+        expected: Expected,
+        after: Duration,
+    ) -> Result<u64, RestoreError> {
+        let collection = collection.to_owned();
+        let states = match self {
+            Self::Settled(count) => return Ok(count),
+            Self::Wrong(Wrong::Counts(found)) => {
+                return Err(RestoreError::Count {
+                    collection,
+                    expected: expected.told(),
+                    found,
+                });
+            }
+            Self::Wrong(Wrong::States(states)) => states,
+            Self::Moving => BEING_MOVED.to_owned(),
+        };
+        Err(RestoreError::NotActive {
+            collection,
+            states,
             after,
-        }),
-        Wrong::Counts(_) | Wrong::States(_) => Ok(()),
+        })
     }
 }
 
@@ -191,17 +191,20 @@ async fn look(
     rest: &QdrantRest,
     collection: &str,
     expected: Expected,
-) -> Result<Verdict, RestError> {
-    let shards = rest.shards(collection).await?;
+) -> Result<(Verdict, Filled), RestError> {
+    let (shards, points) = rest.filling(collection).await?;
+    let replicas = shards.iter().flat_map(|shard| &shard.replicas);
+    let active = replicas.filter(|replica| replica.state.is_active()).count();
+    let filled = Filled { active, points };
     if let Some(verdict) = judge_states(&shards) {
-        return Ok(verdict);
+        return Ok((verdict, filled));
     }
     let mut counts = Vec::new();
     for node in rest.nodes() {
         let count = rest.count_on(node.peer, collection).await?;
         counts.push((node.host.clone(), count));
     }
-    Ok(judge_counts(&counts, expected))
+    Ok((judge_counts(&counts, expected), filled))
 }
 
 /// What states alone say; nothing when all is active.
@@ -235,7 +238,7 @@ fn judge_counts(counts: &[(String, u64)], expected: Expected) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{patience::BELIEVED_AFTER, *};
     use alioth_cluster::rest::{Replica, ReplicaState};
 
     fn shard(states: &[ReplicaState], transfers: bool) -> Shard {
@@ -286,14 +289,26 @@ mod tests {
         assert_eq!(Expected::of(5, 5), Expected::Exactly(5));
     }
 
+    /// Writers: each look counts more than the one before, and none of them is news.
     #[test]
-    fn a_wrong_count_is_believed_at_once_by_one_node_and_later_by_several() {
-        let wrong = Wrong::Counts("3 on q0".to_owned());
+    fn counts_that_differ_at_every_look_are_given_up_all_the_same() {
+        let began = Instant::now();
+        let several = AtOnce {
+            right: true,
+            wrong_counts: false,
+        };
+        let mut patience = Patience::new(Duration::from_secs(600), several, began);
         let expected = Expected::Exactly(7);
-        let long = Duration::from_secs(600);
-        let after = |after, nodes| give_up("c", expected, &wrong, after, long, nodes);
-        assert!(after(Duration::ZERO, 1).is_err());
-        assert!(after(Duration::from_secs(1), 3).is_ok());
-        assert!(after(BELIEVED_AFTER, 3).is_err());
+        for look in 0..60 {
+            let after = Duration::from_secs(look);
+            let verdict = judge_counts(&counts(&[8 + look, 9 + look]), expected);
+            if patience.is_over(verdict.kind(), None, began + after) {
+                assert_eq!(after, BELIEVED_AFTER);
+                let error = verdict.end("movies", expected, after).unwrap_err();
+                assert!(matches!(error, RestoreError::Count { .. }), "{error}");
+                return;
+            }
+        }
+        panic!("it waits on");
     }
 }
