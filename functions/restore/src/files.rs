@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use alioth_cluster::rest::{Priority, QdrantRest, RestError, RestNode, UploadError};
+use alioth_cluster::rest::{Priority, QdrantRest, RestNode, UploadError};
 use alioth_job_runner::Report;
 use alioth_jobs::{Host, RestoreRequest, RestoreWhat};
 use alioth_snapshot_store::{ObjectKey, StoreError};
@@ -61,7 +61,7 @@ impl Restorer<'_> {
                 let recovered =
                     self.rest
                         .recover(destination.peer, target, url, Priority::Snapshot);
-                recovered.await.map_err(|error| redacted(error, url))?;
+                recovered.await?;
                 (0, 0)
             }
         };
@@ -234,24 +234,6 @@ fn is_same_host(known: &str, asked: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with('.')) && longer.parse::<IpAddr>().is_err()
     };
     known == asked || longer(known, asked) || longer(asked, known)
-}
-
-/// Qdrant repeats the URL it could not fetch.
-fn redacted(error: RestError, url: &str) -> RestError {
-    match error {
-        RestError::Refused {
-            operation,
-            host,
-            status,
-            reason,
-        } => RestError::Refused {
-            operation,
-            host,
-            status,
-            reason: reason.replace(url, &without_query(url)),
-        },
-        other => other,
-    }
 }
 
 fn without_query(url: &str) -> String {
