@@ -14,6 +14,7 @@ use crate::{
     error::RestoreError,
     plan::{self, Fate, Planned, Standing},
     progress::Noted,
+    refusal::Refusal,
     settle::{self, Expected},
     shard_keys,
     upload::{Uploader, assign},
@@ -57,7 +58,6 @@ impl Restorer<'_> {
         self.verify(&planned).await?;
 
         noted.snapshot = Some(manifest.id.as_str().to_owned());
-        noted.begun.extend(planned.iter().map(|p| p.target.clone()));
         noted
             .kept_aliases
             .extend(plan::endangered_aliases(&planned, &standing));
@@ -66,7 +66,7 @@ impl Restorer<'_> {
         let mut report = Report::default();
         let mut told = Vec::new();
         for collection in &planned {
-            let restored = self.collection(collection).await?;
+            let restored = self.collection(collection, &mut noted).await?;
             noted.restored.insert(collection.target.clone());
             noted.write(self.recorder).await?;
             told.push(json!({
@@ -117,7 +117,11 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    async fn collection(&self, planned: &Planned<'_>) -> Result<Restored, RestoreError> {
+    async fn collection(
+        &self,
+        planned: &Planned<'_>,
+        noted: &mut Noted,
+    ) -> Result<Restored, RestoreError> {
         let target = planned.target.as_str();
         let expected = Expected::of(planned.saved.points_before, planned.saved.points_after);
         if planned.fate == Fate::Kept {
@@ -131,7 +135,7 @@ impl Restorer<'_> {
             });
         }
         tracing::info!(collection = target, fate = ?planned.fate, "collection is restored");
-        self.create(planned).await?;
+        self.begin(planned, noted).await?;
         let retries = self.fill(planned).await?;
         let timeout = self.config.settle_timeout.0;
         let points = settle::wait(self.rest, target, expected, timeout).await?;
@@ -147,7 +151,7 @@ impl Restorer<'_> {
 
     /// Makes the collection, empty. Payload indexes come first: shards bring the data of theirs, and only what is
     /// registered here is used, kept and told of.
-    async fn create(&self, planned: &Planned<'_>) -> Result<(), RestoreError> {
+    async fn create(&self, planned: &Planned<'_>) -> Result<(), RestError> {
         let _unbroken = self.unbroken.lock().await;
         let (rest, target) = (self.rest, planned.target.as_str());
         match planned.fate {
@@ -166,6 +170,24 @@ impl Restorer<'_> {
             rest.create_payload_index(target, field, schema).await?;
         }
         Ok(())
+    }
+
+    /// Notes that the collection is this job's, and makes it. What is not begun is not noted: the next run would take for
+    /// its own, and delete, what somebody else has made of that name meanwhile.
+    async fn begin(&self, planned: &Planned<'_>, noted: &mut Noted) -> Result<(), RestoreError> {
+        let target = &planned.target;
+        let is_new = noted.begun.insert(target.clone());
+        noted.write(self.recorder).await?;
+        match self.create(planned).await {
+            Err(error) if error.is_conflict() && is_new && planned.fate == Fate::Absent => {
+                // Somebody was faster, and it is theirs.
+                noted.begun.remove(target);
+                noted.write(self.recorder).await?;
+                let name = target.clone();
+                Err(Refusal::Exists { name }.into())
+            }
+            created => Ok(created?),
+        }
     }
 
     async fn fill(&self, planned: &Planned<'_>) -> Result<u64, RestoreError> {

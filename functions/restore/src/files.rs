@@ -53,6 +53,11 @@ impl Restorer<'_> {
             self.check_sharding(target).await?;
         }
         noted.begun.insert(target.to_owned());
+        noted.file = match origin {
+            Origin::Object(key) => Some(key.clone()),
+            // The request's own, which no later run changes; and it may be a credential.
+            Origin::Url(_) => None,
+        };
         noted.write(self.recorder).await?;
 
         let (bytes, retries) = match origin {

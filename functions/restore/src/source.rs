@@ -37,6 +37,9 @@ pub(crate) async fn find(
     if let Some(id) = &noted.snapshot {
         return of_id(store, id).await;
     }
+    if let Some(key) = &noted.file {
+        return Ok(Source::File(Origin::Object(key.clone())));
+    }
     match &request.from {
         RestoreFrom::Latest => latest(store, &request.what, None).await,
         RestoreFrom::Before(time) => latest(store, &request.what, Some(*time)).await,
