@@ -194,12 +194,16 @@ impl Restorer<'_> {
         let timeout = self.config.settle_timeout.0;
         let placed = settle::placed(self.rest, &planned.target, timeout).await?;
         let reached: BTreeSet<u64> = self.rest.nodes().iter().map(|node| node.peer).collect();
-        let assigned = shard_keys::pair(&planned.saved.shards, &planned.keys, &placed)
-            .and_then(|pairs| assign(&pairs, &reached))
-            .map_err(|reason| RestoreError::Placement {
-                collection: planned.target.clone(),
-                reason,
-            })?;
+        let collection = || planned.target.clone();
+        let pairs = shard_keys::pair(&planned.saved.shards, &planned.keys, &placed);
+        let pairs = pairs.map_err(|reason| RestoreError::Placement {
+            collection: collection(),
+            reason,
+        })?;
+        let assigned = assign(&pairs, &reached).map_err(|shard| RestoreError::NoHolder {
+            collection: collection(),
+            shard,
+        })?;
         let uploader = Uploader {
             rest: self.rest,
             store: self.store,
