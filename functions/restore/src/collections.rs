@@ -56,6 +56,10 @@ impl Restorer<'_> {
         let planned = plan::plan(manifest, request, &standing, &noted)?;
         tracing::info!(snapshot = %manifest.id, collections = planned.len(), "restore is possible");
         self.verify(&planned).await?;
+        let (written, server) = (plan::newest_version(manifest)?, &standing.version);
+        if (server.major, server.minor) > (written.major, written.minor) {
+            tracing::warn!(%written, %server, "qdrant promises to read snapshots of its own minor version only");
+        }
 
         noted.snapshot = Some(manifest.id.as_str().to_owned());
         noted
