@@ -174,6 +174,11 @@ pub(crate) fn text(result: &Value) -> String {
         string(&result["snapshot"])
     );
     match number(&result["aliases"]) {
+    for restored in collections {
+        if let Some(warning) = restored["warning"].as_str() {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
+    }
         0 => {}
         aliases => text.push_str(&format!("aliases switched: {aliases}\n")),
     }

@@ -70,8 +70,8 @@ impl Restorer<'_> {
                 (0, 0)
             }
         };
-        let timeout = self.config.settle_timeout.0;
-        let points = settle::wait(self.rest, target, Expected::Unknown, timeout).await?;
+        let terms = self.terms(Expected::Unknown);
+        let points = settle::wait(self.rest, target, terms).await?.points;
         let from = match origin {
             Origin::Object(key) => key.to_string(),
             // A presigned URL is a credential.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use alioth_cluster::rest::{QdrantRest, RestError, Shard};
 
 use self::patience::{AtOnce, Filled, Kind, Patience};
-use crate::error::RestoreError;
+use crate::{config::Counts, error::RestoreError};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -68,43 +68,61 @@ enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wrong {
     States(String),
-    Counts(String),
+    Counts {
+        /// What all nodes say, when they say the same.
+        agreed: Option<u64>,
+        found: String,
+    },
 }
 
-/// Waits, and returns the number of points.
+/// Points of a collection that is whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) points: u64,
+    /// What is strange about it.
+    pub(crate) warning: Option<String>,
+}
+
+/// What a collection is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) expected: Expected,
+    pub(crate) counts: Counts,
+    pub(crate) timeout: Duration,
+}
+
+/// Waits, and counts the points.
 ///
 /// # Errors
-/// `Count`; `NotActive` when nothing has come further for `timeout`, or a transfer for a few of them; `Qdrant` when it
+/// `Count`; `NotActive` when nothing has come further for the timeout, or a transfer for a few of them; `Qdrant` when it
 /// was away that long.
 pub(crate) async fn wait(
     rest: &QdrantRest,
     collection: &str,
-    expected: Expected,
-    timeout: Duration,
-) -> Result<u64, RestoreError> {
+    terms: Terms,
+) -> Result<Counted, RestoreError> {
+    let expected = terms.expected;
     let is_alone = rest.nodes().len() == 1;
     let at_once = AtOnce {
         right: is_alone || expected != Expected::Unknown,
         wrong_counts: is_alone,
     };
-    let mut patience = Patience::new(timeout, at_once, Instant::now());
+    let mut patience = Patience::new(terms.timeout, at_once, Instant::now());
     let mut pause = PAUSE;
     loop {
         let looked = look(rest, collection, expected).await;
         let now = Instant::now();
-        let (kind, filled) = match &looked {
-            Ok((verdict, filled)) => (verdict.kind(), Some(*filled)),
-            Err(error) if error.is_transient() => (Kind::Away, None),
-            Err(_) => return looked.map(|_| 0).map_err(RestoreError::from),
-        };
-        let is_over = patience.is_over(kind, filled, now);
         match looked {
-            Ok((verdict, _)) if is_over => {
-                return verdict.end(collection, expected, patience.still(now));
+            Ok((verdict, filled)) => {
+                if patience.is_over(verdict.kind(), filled, now) {
+                    return verdict.end(collection, terms, patience.still(now));
+                }
             }
-            Ok(_) => {}
-            Err(error) if is_over => return Err(error.into()),
+            Err(error) if !error.is_transient() => return Err(error.into()),
             Err(error) => {
+                if patience.is_over(Kind::Away, Filled::default(), now) {
+                    return Err(error.into());
+                }
                 let error = alioth_job_runner::chain(&error);
                 tracing::warn!(collection, error, "replicas cannot be looked at");
             }
@@ -129,9 +147,9 @@ pub(crate) async fn placed(
             Ok(shards) => match judge_states(&shards) {
                 None => return Ok(shards),
                 Some(Verdict::Wrong(Wrong::States(states))) => states,
-                Some(Verdict::Moving | Verdict::Wrong(Wrong::Counts(_)) | Verdict::Settled(_)) => {
-                    BEING_MOVED.to_owned()
-                }
+                Some(
+                    Verdict::Moving | Verdict::Wrong(Wrong::Counts { .. }) | Verdict::Settled(_),
+                ) => BEING_MOVED.to_owned(),
             },
             // A node that lags behind has not heard of it yet.
             Err(error) if error.is_not_found() || error.is_transient() => error.to_string(),
@@ -155,26 +173,32 @@ impl Verdict {
             Self::Settled(_) => Kind::Settled,
             Self::Moving => Kind::Moving,
             Self::Wrong(Wrong::States(_)) => Kind::States,
-            Self::Wrong(Wrong::Counts(_)) => Kind::Counts,
+            Self::Wrong(Wrong::Counts { .. }) => Kind::Counts,
         }
     }
 
     /// What it means once it is believed.
-    fn end(
-        self,
-        collection: &str,
-        expected: Expected,
-        after: Duration,
-    ) -> Result<u64, RestoreError> {
+    fn end(self, collection: &str, terms: Terms, after: Duration) -> Result<Counted, RestoreError> {
         let collection = collection.to_owned();
+        let expected = terms.expected.told();
         let states = match self {
-            Self::Settled(count) => return Ok(count),
-            Self::Wrong(Wrong::Counts(found)) => {
-                return Err(RestoreError::Count {
+            Self::Settled(points) => {
+                let warning = None;
+                return Ok(Counted { points, warning });
+            }
+            Self::Wrong(Wrong::Counts { agreed, found }) => {
+                let error = RestoreError::Count {
                     collection,
-                    expected: expected.told(),
+                    expected,
                     found,
-                });
+                };
+                return match (agreed, terms.counts) {
+                    (Some(points), Counts::Warn) => {
+                        let warning = Some(error.to_string());
+                        Ok(Counted { points, warning })
+                    }
+                    (_, Counts::Strict) | (None, Counts::Warn) => Err(error),
+                };
             }
             Self::Wrong(Wrong::States(states)) => states,
             Self::Moving => BEING_MOVED.to_owned(),
@@ -233,7 +257,10 @@ fn judge_counts(counts: &[(String, u64)], expected: Expected) -> Verdict {
     let found = counts
         .iter()
         .map(|(host, count)| format!("{count} on {host}"));
-    Verdict::Wrong(Wrong::Counts(found.collect::<Vec<_>>().join(", ")))
+    Verdict::Wrong(Wrong::Counts {
+        agreed: alike.then_some(first),
+        found: found.collect::<Vec<_>>().join(", "),
+    })
 }
 
 #[cfg(test)]
@@ -273,8 +300,11 @@ mod tests {
     #[test]
     fn an_active_replica_without_its_points_is_not_settled() {
         let verdict = judge_counts(&counts(&[7, 3]), Expected::Exactly(7));
-        let told = "7 on q0, 3 on q1".to_owned();
-        assert_eq!(verdict, Verdict::Wrong(Wrong::Counts(told)));
+        let wrong = Wrong::Counts {
+            agreed: None,
+            found: "7 on q0, 3 on q1".to_owned(),
+        };
+        assert_eq!(verdict, Verdict::Wrong(wrong));
         let verdict = judge_counts(&counts(&[7, 7]), Expected::Exactly(7));
         assert_eq!(verdict, Verdict::Settled(7));
     }
@@ -289,6 +319,29 @@ mod tests {
         assert_eq!(Expected::of(5, 5), Expected::Exactly(5));
     }
 
+    fn exactly(points: u64, counts: Counts) -> Terms {
+        Terms {
+            expected: Expected::Exactly(points),
+            counts,
+            timeout: Duration::from_secs(600),
+        }
+    }
+
+    #[test]
+    fn a_count_outside_of_the_range_may_be_a_warning_and_nodes_that_differ_may_not() {
+        let end = |of: &[u64], rule| {
+            let terms = exactly(100, rule);
+            judge_counts(&counts(of), terms.expected).end("movies", terms, Duration::ZERO)
+        };
+        assert!(end(&[150, 150], Counts::Strict).is_err());
+        let counted = end(&[150, 150], Counts::Warn).unwrap();
+        assert_eq!(counted.points, 150);
+        let warning = counted.warning.unwrap();
+        assert!(warning.contains("100 points are expected"), "{warning}");
+        assert!(end(&[150, 149], Counts::Warn).is_err());
+        assert_eq!(end(&[100], Counts::Warn).unwrap().warning, None);
+    }
+
     /// Writers: each look counts more than the one before, and none of them is news.
     #[test]
     fn counts_that_differ_at_every_look_are_given_up_all_the_same() {
@@ -298,13 +351,14 @@ mod tests {
             wrong_counts: false,
         };
         let mut patience = Patience::new(Duration::from_secs(600), several, began);
-        let expected = Expected::Exactly(7);
+        let terms = exactly(7, Counts::Warn);
+        let filled = |points| Filled { active: 2, points };
         for look in 0..60 {
             let after = Duration::from_secs(look);
-            let verdict = judge_counts(&counts(&[8 + look, 9 + look]), expected);
-            if patience.is_over(verdict.kind(), None, began + after) {
+            let verdict = judge_counts(&counts(&[8 + look, 9 + look]), terms.expected);
+            if patience.is_over(verdict.kind(), filled(look), began + after) {
                 assert_eq!(after, BELIEVED_AFTER);
-                let error = verdict.end("movies", expected, after).unwrap_err();
+                let error = verdict.end("movies", terms, after).unwrap_err();
                 assert!(matches!(error, RestoreError::Count { .. }), "{error}");
                 return;
             }

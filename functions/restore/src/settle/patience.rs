@@ -72,23 +72,30 @@ impl Patience {
     }
 
     /// Takes in a look, and says whether it is the last: what it shows is believed, be it right or wrong.
-    pub(super) fn is_over(&mut self, kind: Kind, filled: Option<Filled>, now: Instant) -> bool {
+    pub(super) fn is_over(&mut self, kind: Kind, filled: Filled, now: Instant) -> bool {
         let since = match self.last {
             Some((last, since)) if last == kind => since,
             Some(_) | None => now,
         };
         self.last = Some((kind, since));
-        if let Some(filled) = filled {
-            self.note(filled, now);
+        match kind {
+            Kind::Moving => self.note(filled, now),
+            // Points that come without a transfer are a writer's.
+            Kind::States => self.note(
+                Filled {
+                    points: 0,
+                    ..filled
+                },
+                now,
+            ),
+            Kind::Settled | Kind::Counts | Kind::Away => {}
         }
         let alike = now.duration_since(since);
         let still = now.duration_since(self.furthest_at);
         let too_long = now.duration_since(self.began) >= LONGEST
             || still >= self.timeout * TIMEOUTS_OF_A_TRANSFER;
         match kind {
-            Kind::Settled => {
-                self.at_once.right || alike >= BELIEVED_AFTER || still >= self.timeout
-            }
+            Kind::Settled => self.at_once.right || alike >= BELIEVED_AFTER || still >= self.timeout,
             Kind::Counts => {
                 self.at_once.wrong_counts || alike >= BELIEVED_AFTER || still >= self.timeout
             }
@@ -122,7 +129,7 @@ mod tests {
     };
 
     /// Looks every two seconds until one is the last; when it was.
-    fn last(at_once: AtOnce, mut look: impl FnMut(u64) -> (Kind, Option<Filled>)) -> Duration {
+    fn last(at_once: AtOnce, mut look: impl FnMut(u64) -> (Kind, Filled)) -> Duration {
         let began = Instant::now();
         let mut patience = Patience::new(TIMEOUT, at_once, began);
         for seconds in (0..2 * LONGEST.as_secs()).step_by(2) {
@@ -135,8 +142,8 @@ mod tests {
         panic!("it waits for ever");
     }
 
-    fn filled(active: usize, points: u64) -> Option<Filled> {
-        Some(Filled { active, points })
+    fn filled(active: usize, points: u64) -> Filled {
+        Filled { active, points }
     }
 
     #[test]
@@ -145,8 +152,10 @@ mod tests {
             wrong_counts: true,
             ..LATER
         };
-        assert_eq!(last(one, |_| (Kind::Counts, None)), Duration::ZERO);
-        assert_eq!(last(LATER, |_| (Kind::Counts, None)), BELIEVED_AFTER);
+        // Each look counts more.
+        let wrong = |seconds| (Kind::Counts, filled(4, seconds));
+        assert_eq!(last(one, wrong), Duration::ZERO);
+        assert_eq!(last(LATER, wrong), BELIEVED_AFTER);
     }
 
     #[test]
@@ -155,23 +164,24 @@ mod tests {
             right: true,
             ..LATER
         };
-        assert_eq!(last(known, |_| (Kind::Settled, None)), Duration::ZERO);
-        assert_eq!(last(LATER, |_| (Kind::Settled, None)), BELIEVED_AFTER);
+        let settled = |seconds| (Kind::Settled, filled(4, seconds));
+        assert_eq!(last(known, settled), Duration::ZERO);
+        assert_eq!(last(LATER, settled), BELIEVED_AFTER);
     }
 
     /// Writers: counts of several nodes are alike at one look and not at the next.
     #[test]
     fn counts_that_come_and_go_end_at_the_timeout() {
         let flapping = |seconds: u64| match seconds % 4 {
-            0 => (Kind::Settled, None),
-            _ => (Kind::Counts, None),
+            0 => (Kind::Settled, filled(4, seconds)),
+            _ => (Kind::Counts, filled(4, seconds)),
         };
         assert_eq!(last(LATER, flapping), TIMEOUT);
     }
 
     #[test]
     fn replicas_that_stay_inactive_end_at_the_timeout_and_as_long_after_they_came_further() {
-        let inactive = |_| (Kind::States, filled(3, 70));
+        let inactive = |seconds| (Kind::States, filled(3, 70 + seconds));
         assert_eq!(last(LATER, inactive), TIMEOUT);
         let later = Duration::from_secs(100);
         let one_more = |seconds| match seconds < later.as_secs() {
@@ -179,7 +189,7 @@ mod tests {
             false => (Kind::States, filled(4, 70)),
         };
         assert_eq!(last(LATER, one_more), later + TIMEOUT);
-        assert_eq!(last(LATER, |_| (Kind::Away, None)), TIMEOUT);
+        assert_eq!(last(LATER, |_| (Kind::Away, filled(0, 0))), TIMEOUT);
     }
 
     #[test]
@@ -189,7 +199,7 @@ mod tests {
         let whole = 20 * TIMEOUT.as_secs();
         let growing = |seconds: u64| match seconds < whole {
             true => (Kind::Moving, filled(3, seconds)),
-            false => (Kind::Settled, None),
+            false => (Kind::Settled, filled(4, seconds)),
         };
         let known = AtOnce {
             right: true,
