@@ -54,7 +54,7 @@ impl Restorer<'_> {
         }
         noted.begun.insert(target.to_owned());
         noted.file = match origin {
-            Origin::Object(key) => Some(key.clone()),
+            Origin::Object(key) => Some(key.as_str().to_owned()),
             // The request's own, which no later run changes; and it may be a credential.
             Origin::Url(_) => None,
         };

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alioth_job_runner::{RecordError, Recorder};
-use alioth_snapshot_store::ObjectKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,8 +12,8 @@ use serde_json::Value;
 pub(crate) struct Noted {
     /// The snapshot it restores from: another one may be the latest by the time it goes on.
     pub(crate) snapshot: Option<String>,
-    /// Or the file in the bucket, for the same reason.
-    pub(crate) file: Option<ObjectKey>,
+    /// Or the file, for the same reason: its key from the bucket's root, whatever prefix is configured.
+    pub(crate) file: Option<String>,
     /// Collections that this job makes or replaces: what stands there is its own and may go.
     pub(crate) begun: BTreeSet<String>,
     /// Of them, those that are complete and counted.
@@ -52,7 +51,7 @@ mod tests {
     fn what_was_noted_is_read_back_and_anything_else_is_nothing() {
         let noted = Noted {
             snapshot: Some("x".to_owned()),
-            file: Some(ObjectKey::at_root("collection/q1/movies/a.snapshot").unwrap()),
+            file: Some("collection/q1/movies/a.snapshot".to_owned()),
             begun: ["movies".to_owned()].into(),
             restored: BTreeSet::new(),
             kept_aliases: [("films".to_owned(), "movies".to_owned())].into(),

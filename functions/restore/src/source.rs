@@ -38,7 +38,7 @@ pub(crate) async fn find(
         return of_id(store, id).await;
     }
     if let Some(key) = &noted.file {
-        return Ok(Source::File(Origin::Object(key.clone())));
+        return Ok(Source::File(Origin::Object(at_root(key)?)));
     }
     match &request.from {
         RestoreFrom::Latest => latest(store, &request.what, None).await,
@@ -159,10 +159,13 @@ fn origin(url: &str, bucket: &str) -> Result<Origin, Refusal> {
         let reason = format!("is of bucket {found}, and {bucket} is configured");
         return Err(Refusal::Url { reason });
     }
-    let key = ObjectKey::at_root(key).map_err(|error| Refusal::Url {
+    Ok(Origin::Object(at_root(key)?))
+}
+
+fn at_root(key: &str) -> Result<ObjectKey, Refusal> {
+    ObjectKey::at_root(key).map_err(|error| Refusal::Url {
         reason: error.to_string(),
-    })?;
-    Ok(Origin::Object(key))
+    })
 }
 
 #[cfg(test)]
