@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn every_problem_is_told() {
         let pairs = [
+            ("ALIOTH_RESTORE_COUNTS", "ignore"),
             ("ALIOTH_RESTORE_CONCURRENCY", "0"),
             ("ALIOTH_RESTORE_ATTEMPTS", "1000"),
             ("ALIOTH_RESTORE_SETTLE_TIMEOUT", "0s"),
-            ("ALIOTH_RESTORE_COUNTS", "ignore"),
         ];
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let mut loader = Loader::new(pairs.map(own));
