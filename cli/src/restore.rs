@@ -128,7 +128,8 @@ pub(crate) async fn command(args: RestoreArgs) -> Result<Exit> {
     let exit = jobs
         .perform(&request, args.output, counts, work, text)
         .await?;
-    if exit == Exit::Unavailable {
+    // What failed before anything was touched begins anew, which the same id does as well.
+    if matches!(exit, Exit::Unavailable | Exit::Internal | Exit::Integrity) {
         let id = &request.job_id;
         crate::complain(&format!(
             "alioth: the same command with --job {id} goes on where this one was"
@@ -173,6 +174,11 @@ pub(crate) fn text(result: &Value) -> String {
         table(&columns, &rows),
         string(&result["snapshot"])
     );
+    for restored in collections {
+        if let Some(warning) = restored["warning"].as_str() {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
+    }
     match number(&result["aliases"]) {
         0 => {}
         aliases => text.push_str(&format!("aliases switched: {aliases}\n")),

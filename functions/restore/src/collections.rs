@@ -14,7 +14,8 @@ use crate::{
     error::RestoreError,
     plan::{self, Fate, Planned, Standing},
     progress::Noted,
-    settle::{self, Expected},
+    refusal::Refusal,
+    settle::{self, Expected, Terms},
     shard_keys,
     upload::{Uploader, assign},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Restorer<'a> {
 /// What became of one collection.
 struct Restored {
     points: u64,
+    warning: Option<String>,
     bytes: u64,
     shards: u64,
     retries: u64,
@@ -54,10 +56,13 @@ impl Restorer<'_> {
         let standing = self.standing().await?;
         let planned = plan::plan(manifest, request, &standing, &noted)?;
         tracing::info!(snapshot = %manifest.id, collections = planned.len(), "restore is possible");
+        let (written, server) = (plan::newest_version(manifest)?, &standing.version);
+        if (server.major, server.minor) > (written.major, written.minor) {
+            tracing::warn!(%written, %server, "qdrant promises to read snapshots of its own minor version only");
+        }
         self.verify(&planned).await?;
 
         noted.snapshot = Some(manifest.id.as_str().to_owned());
-        noted.begun.extend(planned.iter().map(|p| p.target.clone()));
         noted
             .kept_aliases
             .extend(plan::endangered_aliases(&planned, &standing));
@@ -66,13 +71,17 @@ impl Restorer<'_> {
         let mut report = Report::default();
         let mut told = Vec::new();
         for collection in &planned {
-            let restored = self.collection(collection).await?;
+            let restored = self.collection(collection, &mut noted).await?;
             noted.restored.insert(collection.target.clone());
             noted.write(self.recorder).await?;
-            told.push(json!({
+            let mut entry = json!({
                 "collection": collection.saved.name, "restored_as": collection.target,
                 "points": restored.points, "bytes": restored.bytes, "shards": restored.shards
-            }));
+            });
+            if let Some(warning) = restored.warning {
+                entry["warning"] = warning.into();
+            }
+            told.push(entry);
             report.bytes += restored.bytes;
             report.shards += restored.shards;
             report.retries += restored.retries;
@@ -84,6 +93,14 @@ impl Restorer<'_> {
         }
         report.result = result(manifest, told, actions.len());
         Ok(report)
+    }
+
+    pub(crate) fn terms(&self, expected: Expected) -> Terms {
+        Terms {
+            expected,
+            counts: self.config.counts,
+            timeout: self.config.settle_timeout.0,
+        }
     }
 
     pub(crate) async fn standing(&self) -> Result<Standing, RestError> {
@@ -117,7 +134,11 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    async fn collection(&self, planned: &Planned<'_>) -> Result<Restored, RestoreError> {
+    async fn collection(
+        &self,
+        planned: &Planned<'_>,
+        noted: &mut Noted,
+    ) -> Result<Restored, RestoreError> {
         let target = planned.target.as_str();
         let expected = Expected::of(planned.saved.points_before, planned.saved.points_after);
         if planned.fate == Fate::Kept {
@@ -125,29 +146,52 @@ impl Restorer<'_> {
             let points = self.rest.count(target).await?;
             return Ok(Restored {
                 points,
+                warning: None,
                 bytes: 0,
                 shards: 0,
                 retries: 0,
             });
         }
         tracing::info!(collection = target, fate = ?planned.fate, "collection is restored");
-        self.create(planned).await?;
+        self.begin(planned, noted).await?;
         let retries = self.fill(planned).await?;
-        let timeout = self.config.settle_timeout.0;
-        let points = settle::wait(self.rest, target, expected, timeout).await?;
+        let counted = settle::wait(self.rest, target, self.terms(expected)).await?;
+        let settle::Counted { points, warning } = counted;
+        if let Some(warning) = &warning {
+            tracing::warn!(collection = target, warning, "count is not the manifest's");
+        }
         tracing::info!(collection = target, points, "collection is whole");
         let shards = &planned.saved.shards;
         Ok(Restored {
             points,
+            warning,
             bytes: shards.iter().map(|shard| shard.bytes).sum(),
             shards: shards.len() as u64,
             retries,
         })
     }
 
+    /// Notes that the collection is this job's, and makes it. What is not begun is not noted: the next run would take for
+    /// its own, and delete, what somebody else has made of that name meanwhile.
+    async fn begin(&self, planned: &Planned<'_>, noted: &mut Noted) -> Result<(), RestoreError> {
+        let target = &planned.target;
+        let is_new = noted.begun.insert(target.clone());
+        noted.write(self.recorder).await?;
+        match self.create(planned).await {
+            Err(error) if error.is_conflict() && is_new && planned.fate == Fate::Absent => {
+                // Somebody was faster, and it is theirs.
+                noted.begun.remove(target);
+                noted.write(self.recorder).await?;
+                let name = target.clone();
+                Err(Refusal::Exists { name }.into())
+            }
+            created => Ok(created?),
+        }
+    }
+
     /// Makes the collection, empty. Payload indexes come first: shards bring the data of theirs, and only what is
     /// registered here is used, kept and told of.
-    async fn create(&self, planned: &Planned<'_>) -> Result<(), RestoreError> {
+    async fn create(&self, planned: &Planned<'_>) -> Result<(), RestError> {
         let _unbroken = self.unbroken.lock().await;
         let (rest, target) = (self.rest, planned.target.as_str());
         match planned.fate {
@@ -172,12 +216,16 @@ impl Restorer<'_> {
         let timeout = self.config.settle_timeout.0;
         let placed = settle::placed(self.rest, &planned.target, timeout).await?;
         let reached: BTreeSet<u64> = self.rest.nodes().iter().map(|node| node.peer).collect();
-        let assigned = shard_keys::pair(&planned.saved.shards, &planned.keys, &placed)
-            .and_then(|pairs| assign(&pairs, &reached))
-            .map_err(|reason| RestoreError::Placement {
-                collection: planned.target.clone(),
-                reason,
-            })?;
+        let collection = || planned.target.clone();
+        let pairs = shard_keys::pair(&planned.saved.shards, &planned.keys, &placed);
+        let pairs = pairs.map_err(|reason| RestoreError::Placement {
+            collection: collection(),
+            reason,
+        })?;
+        let assigned = assign(&pairs, &reached).map_err(|shard| RestoreError::NoHolder {
+            collection: collection(),
+            shard,
+        })?;
         let uploader = Uploader {
             rest: self.rest,
             store: self.store,

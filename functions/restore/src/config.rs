@@ -15,8 +15,22 @@ pub struct RestoreConfig {
     pub attempts: u32,
     /// How long replicas may stay inactive while nothing is transferred between nodes.
     pub settle_timeout: Span,
+    /// What a count outside of the manifest's range means.
+    pub counts: Counts,
     /// Reads every object of a collection that is to be replaced, and compares its SHA-256, before the old one goes.
     pub verify_first: bool,
+}
+
+/// What a count outside of the manifest's range means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counts {
+    /// The restore has failed.
+    #[default]
+    Strict,
+    /// The log and the result tell of it: with inserts and deletes while a snapshot is taken, what is in it may count
+    /// outside of what was counted before and after.
+    Warn,
 }
 
 impl RestoreConfig {
@@ -34,6 +48,7 @@ impl Default for RestoreConfig {
             concurrency: Self::CONCURRENCY,
             attempts: Self::ATTEMPTS,
             settle_timeout: Self::SETTLE_TIMEOUT,
+            counts: Counts::default(),
             verify_first: true,
         }
     }
@@ -71,6 +86,7 @@ mod tests {
     #[test]
     fn every_problem_is_told() {
         let pairs = [
+            ("ALIOTH_RESTORE_COUNTS", "ignore"),
             ("ALIOTH_RESTORE_CONCURRENCY", "0"),
             ("ALIOTH_RESTORE_ATTEMPTS", "1000"),
             ("ALIOTH_RESTORE_SETTLE_TIMEOUT", "0s"),

@@ -61,6 +61,14 @@ pub enum RestoreError {
         /// How they differ.
         reason: String,
     },
+    /// Whoever holds a shard was away when the nodes were looked for, and may be back by now.
+    #[error("place the shards of {collection}: no holder of shard {shard} was reached")]
+    NoHolder {
+        /// Which.
+        collection: String,
+        /// The shard's number there.
+        shard: u32,
+    },
     /// The counts differ. The collection is left as it is, its aliases are not switched.
     #[error("count {collection}: {expected} points are expected, and {found} found")]
     Count {
@@ -114,7 +122,9 @@ impl JobFault for RestoreError {
                 }
             }
             Self::Placement { .. } => JobExit::Internal,
-            Self::NotActive { .. } | Self::Interrupted => JobExit::Unavailable,
+            Self::NotActive { .. } | Self::NoHolder { .. } | Self::Interrupted => {
+                JobExit::Unavailable
+            }
             Self::Record(error) if error.is_transient() => JobExit::Unavailable,
             Self::Record(_) => JobExit::BadConfiguration,
         }
@@ -154,5 +164,23 @@ fn of_qdrant(error: &RestError) -> JobExit {
         | RestError::NoAnswer { .. }
         | RestError::Stalled { .. }
         | RestError::Truncated { .. } => JobExit::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_that_was_away_at_discovery_is_waited_for_and_other_shards_are_not() {
+        let collection = "movies".to_owned();
+        let away = RestoreError::NoHolder {
+            collection: collection.clone(),
+            shard: 3,
+        };
+        assert_eq!(away.exit(), JobExit::Unavailable);
+        let reason = "it has 2 shards, and 3 are saved".to_owned();
+        let other = RestoreError::Placement { collection, reason };
+        assert_eq!(other.exit(), JobExit::Internal);
     }
 }

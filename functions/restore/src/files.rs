@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use alioth_cluster::rest::{Priority, QdrantRest, RestError, RestNode, UploadError};
+use alioth_cluster::rest::{Priority, QdrantRest, RestNode, UploadError};
 use alioth_job_runner::Report;
 use alioth_jobs::{Host, RestoreRequest, RestoreWhat};
 use alioth_snapshot_store::{ObjectKey, StoreError};
@@ -53,6 +53,11 @@ impl Restorer<'_> {
             self.check_sharding(target).await?;
         }
         noted.begun.insert(target.to_owned());
+        noted.file = match origin {
+            Origin::Object(key) => Some(key.as_str().to_owned()),
+            // The request's own, which no later run changes; and it may be a credential.
+            Origin::Url(_) => None,
+        };
         noted.write(self.recorder).await?;
 
         let (bytes, retries) = match origin {
@@ -61,12 +66,12 @@ impl Restorer<'_> {
                 let recovered =
                     self.rest
                         .recover(destination.peer, target, url, Priority::Snapshot);
-                recovered.await.map_err(|error| redacted(error, url))?;
+                recovered.await?;
                 (0, 0)
             }
         };
-        let timeout = self.config.settle_timeout.0;
-        let points = settle::wait(self.rest, target, Expected::Unknown, timeout).await?;
+        let terms = self.terms(Expected::Unknown);
+        let points = settle::wait(self.rest, target, terms).await?.points;
         let from = match origin {
             Origin::Object(key) => key.to_string(),
             // A presigned URL is a credential.
@@ -234,24 +239,6 @@ fn is_same_host(known: &str, asked: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with('.')) && longer.parse::<IpAddr>().is_err()
     };
     known == asked || longer(known, asked) || longer(asked, known)
-}
-
-/// Qdrant repeats the URL it could not fetch.
-fn redacted(error: RestError, url: &str) -> RestError {
-    match error {
-        RestError::Refused {
-            operation,
-            host,
-            status,
-            reason,
-        } => RestError::Refused {
-            operation,
-            host,
-            status,
-            reason: reason.replace(url, &without_query(url)),
-        },
-        other => other,
-    }
 }
 
 fn without_query(url: &str) -> String {

@@ -23,7 +23,7 @@ use alioth_snapshot_store::SnapshotStore;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub use config::RestoreConfig;
+pub use config::{Counts, RestoreConfig};
 pub use error::RestoreError;
 pub use refusal::Refusal;
 

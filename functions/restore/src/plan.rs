@@ -110,18 +110,29 @@ pub(crate) fn endangered_aliases(
         .collect()
 }
 
+/// No node here may be older than any that a shard was read from: in an upgrade they differ.
 fn check_version(manifest: &Manifest, server: &Version) -> Result<(), Refusal> {
-    let text = &manifest.qdrant_version;
-    let Ok(snapshot) = Version::parse(text) else {
-        return Err(Refusal::SnapshotVersion { text: text.clone() });
-    };
-    if (server.major, server.minor) < (snapshot.major, snapshot.minor) {
+    let snapshot = newest_version(manifest)?;
+    let release = |version: &Version| (version.major, version.minor, version.patch);
+    if release(server) < release(&snapshot) {
         return Err(Refusal::ServerTooOld {
             server: server.clone(),
             snapshot,
         });
     }
     Ok(())
+}
+
+/// The highest version among the nodes that were saved; `qdrant_version` is their lowest.
+pub(crate) fn newest_version(manifest: &Manifest) -> Result<Version, Refusal> {
+    let of = |text: &String| {
+        Version::parse(text).map_err(|_| Refusal::SnapshotVersion { text: text.clone() })
+    };
+    let mut newest = of(&manifest.qdrant_version)?;
+    for peer in &manifest.peers {
+        newest = newest.max(of(&peer.version)?);
+    }
+    Ok(newest)
 }
 
 /// The collections asked for, each once, in the manifest's order.

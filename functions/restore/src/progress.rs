@@ -12,6 +12,8 @@ use serde_json::Value;
 pub(crate) struct Noted {
     /// The snapshot it restores from: another one may be the latest by the time it goes on.
     pub(crate) snapshot: Option<String>,
+    /// Or the file, for the same reason: its key from the bucket's root, whatever prefix is configured.
+    pub(crate) file: Option<String>,
     /// Collections that this job makes or replaces: what stands there is its own and may go.
     pub(crate) begun: BTreeSet<String>,
     /// Of them, those that are complete and counted.
@@ -49,6 +51,7 @@ mod tests {
     fn what_was_noted_is_read_back_and_anything_else_is_nothing() {
         let noted = Noted {
             snapshot: Some("x".to_owned()),
+            file: Some("collection/q1/movies/a.snapshot".to_owned()),
             begun: ["movies".to_owned()].into(),
             restored: BTreeSet::new(),
             kept_aliases: [("films".to_owned(), "movies".to_owned())].into(),

@@ -32,17 +32,15 @@ pub enum Refusal {
         has: String,
     },
     /// Older servers cannot read what newer ones wrote.
-    #[error(
-        "the snapshot is of Qdrant {snapshot}, and a node runs {server}: its minor version is older"
-    )]
+    #[error("the snapshot is of Qdrant {snapshot}, and a node runs {server}: its version is older")]
     ServerTooOld {
         /// The lowest of the nodes.
         server: Version,
-        /// The snapshot's.
+        /// The highest of those that were saved.
         snapshot: Version,
     },
-    /// A manifest whose version is none.
-    #[error("the manifest's qdrant_version {text:?} is no version")]
+    /// A manifest with a version that is none.
+    #[error("the manifest's version {text:?} of Qdrant is no version")]
     SnapshotVersion {
         /// What it says.
         text: String,

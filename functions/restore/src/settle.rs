@@ -4,18 +4,19 @@
 //! Active, and empty: their state alone says nothing. So every node is asked for its own count.
 //! Source: qdrant 1.18.3 `src/common/snapshots.rs`, `recover_shard_snapshot_impl`.
 
+mod patience;
+
 use std::time::{Duration, Instant};
 
 use alioth_cluster::rest::{QdrantRest, RestError, Shard};
 
-use crate::error::RestoreError;
+use self::patience::{AtOnce, Filled, Kind, Patience};
+use crate::{config::Counts, error::RestoreError};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long counts of several nodes may stay wrong, or nodes of unknown counts seem settled, before it is believed:
-/// consensus takes a fraction of it.
-const BELIEVED_AFTER: Duration = Duration::from_secs(10);
+const BEING_MOVED: &str = "shards are being moved";
 
 /// How many points there must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,60 +68,64 @@ enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wrong {
     States(String),
-    Counts(String),
+    Counts {
+        /// What all nodes say, when they say the same.
+        agreed: Option<u64>,
+        found: String,
+    },
 }
 
-/// Waits, and returns the number of points.
+/// Points of a collection that is whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) points: u64,
+    /// What is strange about it.
+    pub(crate) warning: Option<String>,
+}
+
+/// What a collection is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) expected: Expected,
+    pub(crate) counts: Counts,
+    pub(crate) timeout: Duration,
+}
+
+/// Waits, and counts the points.
 ///
 /// # Errors
-/// `Count`, `NotActive` when nothing has moved for `timeout`, `Qdrant` when it was away that long.
+/// `Count`; `NotActive` when nothing has come further for the timeout, or a transfer for a few of them; `Qdrant` when it
+/// was away that long.
 pub(crate) async fn wait(
     rest: &QdrantRest,
     collection: &str,
-    expected: Expected,
-    timeout: Duration,
-) -> Result<u64, RestoreError> {
-    let nodes = rest.nodes().len();
+    terms: Terms,
+) -> Result<Counted, RestoreError> {
+    let expected = terms.expected;
+    let is_alone = rest.nodes().len() == 1;
+    let at_once = AtOnce {
+        right: is_alone || expected != Expected::Unknown,
+        wrong_counts: is_alone,
+    };
+    let mut patience = Patience::new(terms.timeout, at_once, Instant::now());
     let mut pause = PAUSE;
-    let mut since = Instant::now();
-    let mut last = None;
-    let mut agreed_since: Option<(u64, Instant)> = None;
     loop {
-        match look(rest, collection, expected).await {
-            Ok(Verdict::Settled(count)) => {
-                let known = expected != Expected::Unknown;
-                let (of, at) = *agreed_since.get_or_insert((count, Instant::now()));
-                if known || nodes == 1 || (of == count && at.elapsed() >= BELIEVED_AFTER) {
-                    return Ok(count);
+        let looked = look(rest, collection, expected).await;
+        let now = Instant::now();
+        match looked {
+            Ok((verdict, filled)) => {
+                if patience.is_over(verdict.kind(), filled, now) {
+                    return verdict.end(collection, terms, patience.still(now));
                 }
-                if of != count {
-                    agreed_since = None;
+            }
+            Err(error) if !error.is_transient() => return Err(error.into()),
+            Err(error) => {
+                if patience.is_over(Kind::Away, Filled::default(), now) {
+                    return Err(error.into());
                 }
-                since = Instant::now();
-            }
-            Ok(Verdict::Moving) => {
-                (since, agreed_since) = (Instant::now(), None);
-            }
-            Ok(Verdict::Wrong(wrong)) => {
-                agreed_since = None;
-                if last.as_ref() != Some(&wrong) {
-                    since = Instant::now();
-                }
-                give_up(
-                    collection,
-                    expected,
-                    &wrong,
-                    since.elapsed(),
-                    timeout,
-                    nodes,
-                )?;
-                last = Some(wrong);
-            }
-            Err(error) if error.is_transient() && since.elapsed() < timeout => {
                 let error = alioth_job_runner::chain(&error);
                 tracing::warn!(collection, error, "replicas cannot be looked at");
             }
-            Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -142,9 +147,9 @@ pub(crate) async fn placed(
             Ok(shards) => match judge_states(&shards) {
                 None => return Ok(shards),
                 Some(Verdict::Wrong(Wrong::States(states))) => states,
-                Some(Verdict::Moving | Verdict::Wrong(Wrong::Counts(_)) | Verdict::Settled(_)) => {
-                    "shards are being moved".to_owned()
-                }
+                Some(
+                    Verdict::Moving | Verdict::Wrong(Wrong::Counts { .. }) | Verdict::Settled(_),
+                ) => BEING_MOVED.to_owned(),
             },
             // A node that lags behind has not heard of it yet.
             Err(error) if error.is_not_found() || error.is_transient() => error.to_string(),
@@ -162,28 +167,47 @@ pub(crate) async fn placed(
     }
 }
 
-/// Fails once the same thing was wrong for long enough.
-fn give_up(
-    collection: &str,
-    expected: Expected,
-    wrong: &Wrong,
-    after: Duration,
-    timeout: Duration,
-    nodes: usize,
-) -> Result<(), RestoreError> {
-    match wrong {
-        // The one node has nobody to hear anything from.
-        Wrong::Counts(found) if nodes == 1 || after >= BELIEVED_AFTER => Err(RestoreError::Count {
-            collection: collection.to_owned(),
-            expected: expected.told(),
-            found: found.clone(),
-        }),
-        Wrong::States(states) if after >= timeout => Err(RestoreError::NotActive {
-            collection: collection.to_owned(),
-            states: states.clone(),
+impl Verdict {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Settled(_) => Kind::Settled,
+            Self::Moving => Kind::Moving,
+            Self::Wrong(Wrong::States(_)) => Kind::States,
+            Self::Wrong(Wrong::Counts { .. }) => Kind::Counts,
+        }
+    }
+
+    /// What it means once it is believed.
+    fn end(self, collection: &str, terms: Terms, after: Duration) -> Result<Counted, RestoreError> {
+        let collection = collection.to_owned();
+        let expected = terms.expected.told();
+        let states = match self {
+            Self::Settled(points) => {
+                let warning = None;
+                return Ok(Counted { points, warning });
+            }
+            Self::Wrong(Wrong::Counts { agreed, found }) => {
+                let error = RestoreError::Count {
+                    collection,
+                    expected,
+                    found,
+                };
+                return match (agreed, terms.counts) {
+                    (Some(points), Counts::Warn) => {
+                        let warning = Some(error.to_string());
+                        Ok(Counted { points, warning })
+                    }
+                    (_, Counts::Strict) | (None, Counts::Warn) => Err(error),
+                };
+            }
+            Self::Wrong(Wrong::States(states)) => states,
+            Self::Moving => BEING_MOVED.to_owned(),
+        };
+        Err(RestoreError::NotActive {
+            collection,
+            states,
             after,
-        }),
-        Wrong::Counts(_) | Wrong::States(_) => Ok(()),
+        })
     }
 }
 
@@ -191,17 +215,20 @@ async fn look(
     rest: &QdrantRest,
     collection: &str,
     expected: Expected,
-) -> Result<Verdict, RestError> {
-    let shards = rest.shards(collection).await?;
+) -> Result<(Verdict, Filled), RestError> {
+    let (shards, points) = rest.filling(collection).await?;
+    let replicas = shards.iter().flat_map(|shard| &shard.replicas);
+    let active = replicas.filter(|replica| replica.state.is_active()).count();
+    let filled = Filled { active, points };
     if let Some(verdict) = judge_states(&shards) {
-        return Ok(verdict);
+        return Ok((verdict, filled));
     }
     let mut counts = Vec::new();
     for node in rest.nodes() {
         let count = rest.count_on(node.peer, collection).await?;
         counts.push((node.host.clone(), count));
     }
-    Ok(judge_counts(&counts, expected))
+    Ok((judge_counts(&counts, expected), filled))
 }
 
 /// What states alone say; nothing when all is active.
@@ -230,70 +257,11 @@ fn judge_counts(counts: &[(String, u64)], expected: Expected) -> Verdict {
     let found = counts
         .iter()
         .map(|(host, count)| format!("{count} on {host}"));
-    Verdict::Wrong(Wrong::Counts(found.collect::<Vec<_>>().join(", ")))
+    Verdict::Wrong(Wrong::Counts {
+        agreed: alike.then_some(first),
+        found: found.collect::<Vec<_>>().join(", "),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alioth_cluster::rest::{Replica, ReplicaState};
-
-    fn shard(states: &[ReplicaState], transfers: bool) -> Shard {
-        let replica = |(peer, state): (usize, &ReplicaState)| Replica {
-            peer: peer as u64,
-            state: *state,
-        };
-        Shard {
-            id: 0,
-            key: None,
-            replicas: states.iter().enumerate().map(replica).collect(),
-            transfers,
-        }
-    }
-
-    fn counts(of: &[u64]) -> Vec<(String, u64)> {
-        let node = |(index, count): (usize, &u64)| (format!("q{index}"), *count);
-        of.iter().enumerate().map(node).collect()
-    }
-
-    #[test]
-    fn a_replica_that_is_not_active_is_waited_for() {
-        use ReplicaState::{Active, Dead};
-        assert_eq!(judge_states(&[shard(&[Active, Active], false)]), None);
-        let moving = judge_states(&[shard(&[Active, Dead], true)]);
-        assert_eq!(moving, Some(Verdict::Moving));
-        let wrong = judge_states(&[shard(&[Active, Dead], false)]);
-        let told = "shard 0 on peer 1 is Dead".to_owned();
-        assert_eq!(wrong, Some(Verdict::Wrong(Wrong::States(told))));
-    }
-
-    #[test]
-    fn an_active_replica_without_its_points_is_not_settled() {
-        let verdict = judge_counts(&counts(&[7, 3]), Expected::Exactly(7));
-        let told = "7 on q0, 3 on q1".to_owned();
-        assert_eq!(verdict, Verdict::Wrong(Wrong::Counts(told)));
-        let verdict = judge_counts(&counts(&[7, 7]), Expected::Exactly(7));
-        assert_eq!(verdict, Verdict::Settled(7));
-    }
-
-    #[test]
-    fn counts_of_a_snapshot_under_writes_may_lie_between() {
-        let between = Expected::of(12, 10);
-        assert_eq!(between, Expected::Between(10, 12));
-        for (count, fits) in [(9, false), (10, true), (12, true), (13, false)] {
-            assert_eq!(between.fits(count), fits, "{count}");
-        }
-        assert_eq!(Expected::of(5, 5), Expected::Exactly(5));
-    }
-
-    #[test]
-    fn a_wrong_count_is_believed_at_once_by_one_node_and_later_by_several() {
-        let wrong = Wrong::Counts("3 on q0".to_owned());
-        let expected = Expected::Exactly(7);
-        let long = Duration::from_secs(600);
-        let after = |after, nodes| give_up("c", expected, &wrong, after, long, nodes);
-        assert!(after(Duration::ZERO, 1).is_err());
-        assert!(after(Duration::from_secs(1), 3).is_ok());
-        assert!(after(BELIEVED_AFTER, 3).is_err());
-    }
-}
+mod tests;

@@ -41,6 +41,9 @@ pub(crate) async fn find(
     if let Some(id) = &noted.snapshot {
         return of_id(store, id).await;
     }
+    if let Some(key) = &noted.file {
+        return Ok(Source::File(Origin::Object(at_root(key)?)));
+    }
     match &request.from {
         RestoreFrom::Latest => latest(store, &request.what, None).await,
         RestoreFrom::Before(time) => latest(store, &request.what, Some(*time)).await,
@@ -161,10 +164,13 @@ fn origin(url: &str, bucket: &str) -> Result<Origin, Refusal> {
         let reason = format!("is of bucket {found}, and {bucket} is configured");
         return Err(Refusal::Url { reason });
     }
-    let key = ObjectKey::at_root(key).map_err(|error| Refusal::Url {
+    Ok(Origin::Object(at_root(key)?))
+}
+
+fn at_root(key: &str) -> Result<ObjectKey, Refusal> {
+    ObjectKey::at_root(key).map_err(|error| Refusal::Url {
         reason: error.to_string(),
-    })?;
-    Ok(Origin::Object(key))
+    })
 }
 
 #[cfg(test)]

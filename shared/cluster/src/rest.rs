@@ -14,6 +14,7 @@ mod kinds;
 mod nodes;
 mod placement;
 mod recover;
+mod redact;
 mod shards;
 mod storage;
 mod storage_list;

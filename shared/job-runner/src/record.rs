@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use alioth_jobs::{JobId, JobRecord, JobState, Request};
+use alioth_jobs::{JobExit, JobId, JobRecord, JobState, Request};
 use alioth_snapshot_store::{SnapshotStore, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::{asked, take::is_for_good};
 
 /// Renewals in a lease: two may fail.
 const RENEWALS: u32 = 3;
@@ -65,6 +67,17 @@ pub(crate) enum Begun {
     Now(Box<Recorder>),
     /// It was done before.
     Already(Box<JobRecord>),
+    /// It failed before, for good, and nobody was told: its message is not in the dead-letter queue yet.
+    Failed(JobExit, String, Box<Recorder>),
+}
+
+/// Whether a job that has failed for good is done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Somebody asked for it.
+    Always,
+    /// Its message came again by itself: held longer than the broker waits, it could not be acked.
+    IfItMayPass,
 }
 
 impl Recorder {
@@ -75,6 +88,7 @@ impl Recorder {
     pub(crate) async fn begin<R: Request>(
         store: &SnapshotStore,
         request: &R,
+        retry: Retry,
         lease: Duration,
         token: &CancellationToken,
     ) -> Result<Begun, RecordError> {
@@ -87,6 +101,15 @@ impl Recorder {
                     return Ok(Begun::Already(Box::new(record)));
                 }
                 Some(record) if is_alive(&record, lease, Timestamp::now()) => {}
+                Some(record)
+                    if retry == Retry::IfItMayPass && failed_for_good(&record).is_some() =>
+                {
+                    let is_told = record.dead_lettered.is_some();
+                    // Its run may be about to tell.
+                    if is_told || !is_recent(&record, lease, Timestamp::now()) {
+                        return Ok(Self::failed_before(store, record));
+                    }
+                }
                 Some(record) => break record.result,
                 None => break Value::Null,
             }
@@ -100,13 +123,30 @@ impl Recorder {
             }
         };
         let recorder = Self::new(store, request, previous);
-        recorder.write(|_| {}).await?;
+        recorder.put(&mut *recorder.record.lock().await).await?;
         Ok(Begun::Now(Box::new(recorder)))
     }
 
+    fn failed_before(store: &SnapshotStore, record: JobRecord) -> Begun {
+        let exit = failed_for_good(&record);
+        match (exit, record.dead_lettered) {
+            (Some(exit), None) => {
+                let error = record.error.clone().unwrap_or_default();
+                let recorder = Self {
+                    store: store.clone(),
+                    id: record.id.clone(),
+                    run: record.run.clone().unwrap_or_default(),
+                    previous: Value::Null,
+                    record: Mutex::new(record),
+                };
+                Begun::Failed(exit, error, Box::new(recorder))
+            }
+            (Some(_) | None, _) => Begun::Already(Box::new(record)),
+        }
+    }
+
     fn new<R: Request>(store: &SnapshotStore, request: &R, previous: Value) -> Self {
-        // Requests are structs of text and lists, which always serialise.
-        let asked = serde_json::to_value(request).unwrap_or_default();
+        let asked = asked::told(request);
         let id = request.job_id().clone();
         let run = Uuid::new_v4().to_string();
         let mut record = JobRecord::running(id.clone(), request.kind(), asked, Timestamp::now());
@@ -134,7 +174,7 @@ impl Recorder {
     /// Writes down what a later run may need to know, before it is done.
     ///
     /// # Errors
-    /// `Store`.
+    /// `Store`, `TakenOver`.
     pub async fn note(&self, result: Value) -> Result<(), RecordError> {
         self.write(|record| record.result = result).await
     }
@@ -157,17 +197,10 @@ impl Recorder {
             .await
             .is_some()
         {
-            match read(&self.store, &self.id).await {
-                Ok(Some(record)) if record.run.as_ref() != Some(&self.run) => {
-                    return Err(RecordError::TakenOver {
-                        id: self.id.clone(),
-                    });
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(error = crate::chain(&error), "record not read"),
-            }
-            if let Err(error) = self.write(|_| {}).await {
-                tracing::warn!(error = crate::chain(&error), "record not renewed");
+            match self.write(|_| {}).await {
+                Ok(()) => {}
+                Err(error @ RecordError::TakenOver { .. }) => return Err(error),
+                Err(error) => tracing::warn!(error = crate::chain(&error), "record not renewed"),
             }
         }
         Ok(())
@@ -176,8 +209,11 @@ impl Recorder {
     /// Writes how the job ended. `result` replaces what was noted, unless there is none.
     ///
     /// # Errors
-    /// `Store`.
-    pub(crate) async fn end(&self, outcome: Result<Value, String>) -> Result<(), RecordError> {
+    /// `Store`, `TakenOver`.
+    pub(crate) async fn end(
+        &self,
+        outcome: Result<Value, (JobExit, String)>,
+    ) -> Result<(), RecordError> {
         self.write(|record| {
             record.finished = Some(Timestamp::now());
             match outcome {
@@ -185,21 +221,44 @@ impl Recorder {
                     record.state = JobState::Done;
                     record.result = result;
                 }
-                Err(error) => {
+                Err((exit, error)) => {
                     record.state = JobState::Failed;
                     record.error = Some(error);
+                    record.exit_code = Some(exit.code());
                 }
             }
         })
         .await
     }
 
+    /// Writes that the job's message is in the dead-letter queue.
+    ///
+    /// # Errors
+    /// `Store`, `TakenOver`.
+    pub(crate) async fn dead_lettered(&self) -> Result<(), RecordError> {
+        self.write(|record| record.dead_lettered = Some(Timestamp::now()))
+            .await
+    }
+
+    /// Writes the record, unless it is another run's by now.
     async fn write(&self, change: impl FnOnce(&mut JobRecord)) -> Result<(), RecordError> {
         let mut record = self.record.lock().await;
+        match read(&self.store, &self.id).await? {
+            Some(found) if found.run.as_ref() != Some(&self.run) => {
+                return Err(RecordError::TakenOver {
+                    id: self.id.clone(),
+                });
+            }
+            Some(_) | None => {}
+        }
         change(&mut record);
+        self.put(&mut record).await
+    }
+
+    async fn put(&self, record: &mut JobRecord) -> Result<(), RecordError> {
         record.updated = Some(Timestamp::now());
         // As of the request: it always serialises.
-        let json = serde_json::to_vec_pretty(&*record).unwrap_or_default();
+        let json = serde_json::to_vec_pretty(record).unwrap_or_default();
         let written = self.store.put_job(self.id.as_str(), json).await;
         written.map_err(|source| RecordError::Store {
             id: self.id.clone(),
@@ -224,14 +283,24 @@ async fn read(store: &SnapshotStore, id: &JobId) -> Result<Option<JobRecord>, Re
     }))
 }
 
+/// What it ended with, if no other try can help.
+fn failed_for_good(record: &JobRecord) -> Option<JobExit> {
+    let failed = (record.state == JobState::Failed).then_some(record.exit_code);
+    let exit = JobExit::of_code(failed??)?;
+    is_for_good(exit).then_some(exit)
+}
+
 /// Whether a run of that job said within its lease that it lives.
 pub fn is_alive(record: &JobRecord, lease: Duration, now: Timestamp) -> bool {
+    record.state == JobState::Running && is_recent(record, lease, now)
+}
+
+fn is_recent(record: &JobRecord, lease: Duration, now: Timestamp) -> bool {
     let Some(updated) = record.updated else {
         return false;
     };
     // Clocks of two machines differ: a time to come is as good as now.
-    let silent = now.duration_since(updated);
-    record.state == JobState::Running && silent.unsigned_abs() < lease
+    now.duration_since(updated).unsigned_abs() < lease
 }
 
 #[cfg(test)]
@@ -252,5 +321,19 @@ mod tests {
         record.state = JobState::Running;
         record.updated = None;
         assert!(!is_alive(&record, lease, after(1)), "written by hand");
+    }
+
+    #[test]
+    fn only_a_failure_that_no_other_try_helps_is_for_good() {
+        let began: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut record = JobRecord::running(JobId::new(), JobKind::Restore, Value::Null, began);
+        assert_eq!(failed_for_good(&record), None, "it runs");
+        record.state = JobState::Failed;
+        assert_eq!(failed_for_good(&record), None, "of an earlier version");
+        for exit in JobExit::ALL {
+            record.exit_code = Some(exit.code());
+            let for_good = matches!(exit.code(), 65 | 70 | 74).then_some(exit);
+            assert_eq!(failed_for_good(&record), for_good, "{exit:?}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     config::{JobConfig, PushConfig},
     metrics::JobMetrics,
     push,
-    record::{Begun, RecordError, Recorder},
+    record::{Begun, RecordError, Recorder, Retry},
     take::{Taken, take},
 };
 
@@ -94,9 +94,12 @@ impl JobRunner {
                 return JobExit::Unavailable;
             }
         };
-        let ended = self.once(&held.request, token, work).await;
+        let span = span(&held.request);
+        let performed = self.perform(&held.request, held.retry(), token, work);
+        let (ended, recorder) = performed.instrument(span).await;
         let reason = ended.error.unwrap_or_default();
-        match held.settle(broker, ended.exit, &reason).await {
+        let settled = held.settle(broker, ended.exit, &reason, recorder.as_deref());
+        match settled.await {
             Ok(()) => ended.exit,
             Err(error) => {
                 tracing::error!(error = chain(&error), "message not settled");
@@ -120,15 +123,45 @@ impl JobRunner {
         R: Request + Sync,
         E: JobFault,
     {
-        let kind = request.kind().as_str();
-        let span = tracing::info_span!("job", job_id = %request.job_id(), kind);
-        self.perform(request, token, work).instrument(span).await
+        let performed = self.perform(request, Retry::Always, token, work);
+        let (ended, _) = performed.instrument(span(request)).await;
+        ended
     }
 
+    /// The end, and the record of it if there is one.
     async fn perform<R, E>(
         &self,
         request: &R,
+        retry: Retry,
         token: &CancellationToken,
+        work: impl AsyncFnOnce(&R, &Recorder) -> Result<Report, E>,
+    ) -> (Ended, Option<Box<Recorder>>)
+    where
+        R: Request + Sync,
+        E: JobFault,
+    {
+        let lease = self.job.lease.0;
+        let begun = Recorder::begin(&self.store, request, retry, lease, token).await;
+        let recorder = match begun {
+            Ok(Begun::Now(recorder)) => recorder,
+            Ok(Begun::Already(record)) => {
+                let state = record.state.as_str();
+                tracing::info!(finished = ?record.finished, state, "job has ended before");
+                return (Ended::done(None), None);
+            }
+            Ok(Begun::Failed(exit, error, recorder)) => {
+                return (Ended::failed(exit, error), Some(recorder));
+            }
+            Err(error) => return (Ended::failed(of_record(&error), chain(&error)), None),
+        };
+        let ended = self.work(request, &recorder, work).await;
+        (ended, Some(recorder))
+    }
+
+    async fn work<R, E>(
+        &self,
+        request: &R,
+        recorder: &Recorder,
         work: impl AsyncFnOnce(&R, &Recorder) -> Result<Report, E>,
     ) -> Ended
     where
@@ -136,18 +169,9 @@ impl JobRunner {
         E: JobFault,
     {
         let lease = self.job.lease.0;
-        let recorder = match Recorder::begin(&self.store, request, lease, token).await {
-            Ok(Begun::Now(recorder)) => recorder,
-            Ok(Begun::Already(record)) => {
-                tracing::info!(finished = ?record.finished, "job was done before");
-                return Ended::done(None);
-            }
-            Err(error) => return Ended::failed(of_record(&error), chain(&error)),
-        };
         tracing::info!("job begins");
         let started = Instant::now();
-        let outcome = match under_lease(&recorder, lease, Box::pin(work(request, &recorder))).await
-        {
+        let outcome = match under_lease(recorder, lease, Box::pin(work(request, recorder))).await {
             Ok(outcome) => outcome.map_err(|error| (error.exit(), chain(&error))),
             // Not written down: the record is another's now.
             Err(error) => return Ended::failed(of_record(&error), chain(&error)),
@@ -167,14 +191,16 @@ impl JobRunner {
             }
             Err((exit, error)) => {
                 self.metrics.failed(request.kind(), id, took);
-                let written = recorder.end(Err(error.clone())).await;
+                let written = recorder.end(Err((exit, error.clone()))).await;
                 (Ended::failed(exit, error), written)
             }
         };
         push::push(&self.push, &self.metrics, request.kind()).await;
         match (written, ended.exit) {
             // Done, and nobody can know: the next run has to find out.
-            (Err(error), JobExit::Done) => Ended::failed(of_record(&error), chain(&error)),
+            (Err(error), JobExit::Done) | (Err(error @ RecordError::TakenOver { .. }), _) => {
+                Ended::failed(of_record(&error), chain(&error))
+            }
             (Err(error), _) => {
                 tracing::error!(error = chain(&error), "the failure is not in the record");
                 ended
@@ -182,6 +208,11 @@ impl JobRunner {
             (Ok(()), _) => ended,
         }
     }
+}
+
+fn span<R: Request>(request: &R) -> tracing::Span {
+    let kind = request.kind().as_str();
+    tracing::info_span!("job", job_id = %request.job_id(), kind)
 }
 
 /// Does the work while the record is renewed.

@@ -10,6 +10,8 @@ use alioth_jobs::{JobExit, Request};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::record::{Recorder, Retry};
+
 const DEAD_PREFIX: &str = "alioth-dead-";
 const DEAD_AT: &str = "alioth-dead-at-ms";
 /// How long a dead letter is tried to be published: the publisher connects only now.
@@ -118,7 +120,7 @@ pub(crate) async fn take<R: Request>(
     match decode::<R>(&message.delivery) {
         Ok(request) => Ok(Taken::Request(Box::new(Held { request, message }))),
         Err(reason) => {
-            message.bury(broker, &reason).await?;
+            message.bury(broker, &reason, None).await?;
             Ok(Taken::Refused)
         }
     }
@@ -139,7 +141,16 @@ pub(crate) struct Held<R> {
 }
 
 impl<R> Held<R> {
-    /// Settles the message as the job ended.
+    /// A message that was published anew, as by somebody who moves it out of the dead-letter queue, asks for its job.
+    pub(crate) fn retry(&self) -> Retry {
+        match self.message.delivery.redelivered {
+            true => Retry::IfItMayPass,
+            false => Retry::Always,
+        }
+    }
+
+    /// Settles the message as the job ended. `recorder` is told of a dead letter before the message is acked: the ack may
+    /// fail.
     ///
     /// # Errors
     /// `Settle` and `Bury`: the message comes again.
@@ -148,12 +159,21 @@ impl<R> Held<R> {
         broker: &dyn Broker,
         exit: JobExit,
         reason: &str,
+        recorder: Option<&Recorder>,
     ) -> Result<(), TakeError> {
         match fate(exit) {
             Fate::Ack => self.message.ack().await,
             Fate::Requeue => self.message.requeue().await,
-            Fate::Bury => self.message.bury(broker, reason).await,
+            Fate::Bury => self.message.bury(broker, reason, recorder).await,
         }
+    }
+}
+
+/// Whether another try of the same job cannot help.
+pub(crate) fn is_for_good(exit: JobExit) -> bool {
+    match fate(exit) {
+        Fate::Ack | Fate::Requeue => false,
+        Fate::Bury => true,
     }
 }
 
@@ -192,7 +212,12 @@ impl Message {
     }
 
     /// Puts the message into its dead-letter queue, and only then off its own.
-    async fn bury(mut self, broker: &dyn Broker, reason: &str) -> Result<(), TakeError> {
+    async fn bury(
+        mut self,
+        broker: &dyn Broker,
+        reason: &str,
+        recorder: Option<&Recorder>,
+    ) -> Result<(), TakeError> {
         let Some(dead) = self.queue.dead() else {
             return self.requeue().await;
         };
@@ -202,6 +227,12 @@ impl Message {
             return Err(error);
         }
         tracing::warn!(queue = dead.name(), reason, "message set aside");
+        if let Some(recorder) = recorder
+            && let Err(error) = recorder.dead_lettered().await
+        {
+            let error = crate::chain(&error);
+            tracing::warn!(error, "the dead letter is not in the record");
+        }
         self.ack().await
     }
 }

@@ -21,9 +21,24 @@ pub enum JobExit {
 }
 
 impl JobExit {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::BadConfiguration,
+        Self::BadRequest,
+        Self::Unavailable,
+        Self::Internal,
+        Self::Integrity,
+    ];
+
     /// The code.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// The exit of that code.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
     }
 }
 

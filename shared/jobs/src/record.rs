@@ -25,7 +25,7 @@ pub struct JobRecord {
     /// When it ended.
     #[serde(default)]
     pub finished: Option<Timestamp>,
-    /// What was asked, as it stood on the queue.
+    /// What was asked, for people: as it stood on the queue, but for what opens its URLs.
     pub request: serde_json::Value,
     /// What came of it so far; of a failed job, what a second try may build on.
     #[serde(default)]
@@ -33,6 +33,13 @@ pub struct JobRecord {
     /// Why it failed.
     #[serde(default)]
     pub error: Option<String>,
+    /// What its process exited with, once it has failed: a job that another try cannot help is told by it from one
+    /// that may pass later.
+    #[serde(default)]
+    pub exit_code: Option<u8>,
+    /// When its message was put into the dead-letter queue.
+    #[serde(default)]
+    pub dead_lettered: Option<Timestamp>,
 }
 
 /// What a job does.
@@ -103,6 +110,8 @@ impl JobRecord {
             request,
             result: serde_json::Value::Null,
             error: None,
+            exit_code: None,
+            dead_lettered: None,
         }
     }
 }

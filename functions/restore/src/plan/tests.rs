@@ -1,6 +1,9 @@
 use super::*;
 use alioth_jobs::{JobId, RestoreFrom};
-use alioth_snapshot_store::{ObjectKey, SnapshotId, manifest::Shard};
+use alioth_snapshot_store::{
+    ObjectKey, SnapshotId,
+    manifest::{Peer, Shard},
+};
 use serde_json::{Value, json};
 
 fn id() -> SnapshotId {
@@ -141,7 +144,7 @@ fn what_exists_is_replaced_only_when_told_to_or_this_job_s_own() {
 }
 
 #[test]
-fn an_older_minor_version_is_refused_and_a_patch_or_a_later_one_is_not() {
+fn an_older_version_is_refused_be_it_by_its_patch_and_a_later_one_is_not() {
     let manifest = manifest(vec![saved("movies", &[])]);
     let on = |major, minor, patch| {
         let mut standing = standing(&[], &[]);
@@ -154,8 +157,33 @@ fn an_older_minor_version_is_refused_and_a_patch_or_a_later_one_is_not() {
         "{refused}"
     );
     assert!(on(0, 30, 0).is_err());
-    for (minor, patch) in [(18, 0), (18, 3), (19, 0)] {
+    assert!(on(1, 18, 2).is_err());
+    for (minor, patch) in [(18, 3), (18, 4), (19, 0)] {
         assert_eq!(on(1, minor, patch), Ok(1), "1.{minor}.{patch}");
+    }
+}
+
+/// The manifest's own version is the lowest, and a shard may be of the node with the highest.
+#[test]
+fn a_snapshot_taken_in_the_middle_of_an_upgrade_is_of_its_newest_node() {
+    let mut manifest = manifest(vec![saved("movies", &[])]);
+    manifest.qdrant_version = "1.18.0".to_owned();
+    manifest.peers = vec![peer("1.18.0"), peer("1.19.0")];
+    let refused = decide(&manifest, &movies(), &standing(&[], &[])).unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("1.19.0") && said.contains("1.18.3"), "{said}");
+    manifest.peers[1] = peer("1.18.3");
+    assert!(decide(&manifest, &movies(), &standing(&[], &[])).is_ok());
+    manifest.peers[1] = peer("latest");
+    let refused = decide(&manifest, &movies(), &standing(&[], &[])).unwrap_err();
+    assert!(matches!(refused, Refusal::SnapshotVersion { .. }));
+}
+
+fn peer(version: &str) -> Peer {
+    Peer {
+        id: 0,
+        host: "q1".to_owned(),
+        version: version.to_owned(),
     }
 }
 

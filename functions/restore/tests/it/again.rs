@@ -11,7 +11,12 @@ use tokio::process::{Child, Command};
 use crate::world::{DEADLINE, World, of};
 
 /// Starts the process over a slow way to Qdrant.
-async fn start_slowly(world: &World) -> (Child, FaultProxy) {
+pub(crate) async fn start_slowly(world: &World) -> (Child, FaultProxy) {
+    start_slowly_with(world, &[]).await
+}
+
+/// The same with these variables.
+async fn start_slowly_with(world: &World, variables: &[(&str, &str)]) -> (Child, FaultProxy) {
     let url = world.rest_url();
     let address = url.trim_start_matches("http://").parse().unwrap();
     let proxy = FaultProxy::start(address).await;
@@ -22,12 +27,13 @@ async fn start_slowly(world: &World) -> (Child, FaultProxy) {
             "ALIOTH_QDRANT_REST_URL",
             format!("http://{}", proxy.address()),
         )
+        .envs(variables.iter().copied())
         .stdout(Stdio::null());
     (command.spawn().unwrap(), proxy)
 }
 
 /// Waits until the job has written down that it begins.
-async fn until_begun(world: &World, request: &impl Request) {
+pub(crate) async fn until_begun(world: &World, request: &impl Request) {
     wait_for(DEADLINE, || async {
         let json = world
             .store
@@ -119,6 +125,86 @@ async fn a_drain_that_hangs_in_the_bucket_ends_at_its_deadline_and_the_message_g
     assert_eq!(ended.unwrap().unwrap().code(), Some(69), "{said}");
     assert!(said.contains("drain missed its deadline"), "{said}");
     world.until_ready(Queue::Restore, 1).await;
+}
+
+/// Three are asked for, and the first run ends at the first of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_somebody_makes_between_two_runs_is_not_taken_for_the_job_s_own() {
+    let world = World::start().await;
+    for name in ["a", "b", "c"] {
+        world.collection(name, 30).await;
+    }
+    world.save(&["a", "b", "c"]).await;
+    for name in ["a", "b", "c"] {
+        world.drop(name).await;
+    }
+    let request = of(&["a", "b", "c"]);
+    world.ask(&request).await;
+    let (mut child, _proxy) = start_slowly(&world).await;
+    until_begun(&world, &request).await;
+    terminate(&child).await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(69));
+    world.until_ready(Queue::Restore, 1).await;
+
+    world.collection("c", 50).await;
+    world.run().await.exits(65);
+    assert_eq!(world.rest.count("c").await.unwrap(), 50);
+    let death = world.death().await;
+    assert!(death.contains("\"c\" exists"), "{death}");
+}
+
+/// As when a job takes longer than RabbitMQ waits for an ack: its channel is closed, and the message comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_for_good_whose_ack_is_lost_is_one_dead_letter_and_is_not_done_again() {
+    let world = World::start().await;
+    world.collection("movies", 30).await;
+    let mut manifest = world.saved(&["movies"]).await;
+    manifest.collections[0].points_before = 31;
+    manifest.collections[0].points_after = 31;
+    world.store.put_manifest(&manifest).await.unwrap();
+    world.drop("movies").await;
+    let request = of(&["movies"]);
+    world.ask(&request).await;
+    let (amqp, url) = world.amqp_proxy().await;
+    let (mut child, _proxy) = start_slowly_with(&world, &[("ALIOTH_AMQP_URL", &url)]).await;
+    until_begun(&world, &request).await;
+    amqp.cut_connections().await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(74));
+    world.until_ready(Queue::Restore, 1).await;
+    world.until_ready(Queue::RestoreDead, 1).await;
+    assert_eq!(world.record(&request.job_id).await.exit_code, Some(74));
+
+    world.fill("movies", 50).await;
+    world.run().await.exits(0);
+    world.until_ready(Queue::Restore, 0).await;
+    assert_eq!(world.ready(Queue::RestoreDead).await, 1);
+    let points = world.rest.count("movies").await.unwrap();
+    assert_eq!(points, 50, "it is restored again");
+
+    // Whoever moves the dead letter back asks for the job.
+    world.ask(&request).await;
+    world.run().await.exits(74);
+    world.until_ready(Queue::RestoreDead, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_taken_over_leaves_its_successor_s_record_alone() {
+    let world = World::start().await;
+    world.collection("movies", 300).await;
+    world.save(&["movies"]).await;
+    world.drop("movies").await;
+    let request = of(&["movies"]);
+    world.ask(&request).await;
+    // It looks for another run when it writes, and not before.
+    let (mut child, _proxy) = start_slowly_with(&world, &[("ALIOTH_JOB_LEASE", "1h")]).await;
+    until_begun(&world, &request).await;
+    let mut successor = world.record(&request.job_id).await;
+    successor.run = Some("successor".to_owned());
+    let json = serde_json::to_vec(&successor).unwrap();
+    let id = request.job_id.as_str();
+    world.store.put_job(id, json).await.unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(69));
+    assert_eq!(world.record(&request.job_id).await, successor);
 }
 
 async fn terminate(child: &Child) {

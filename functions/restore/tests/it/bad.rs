@@ -149,6 +149,32 @@ async fn a_wrong_count_leaves_the_alias() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_count_that_is_only_warned_of_switches_the_aliases() {
+    let world = World::start().await;
+    world.collection("movies", 150).await;
+    world.alias("films", "movies").await;
+    let mut manifest = world.saved(&["movies"]).await;
+    manifest.collections[0].points_before = 100;
+    manifest.collections[0].points_after = 100;
+    world.store.put_manifest(&manifest).await.unwrap();
+    let mut request = of(&["movies"]);
+    request.rename_to = Some("movies-2".to_owned());
+    world.ask(&request).await;
+    let mut command = world.command().await;
+    command.env("ALIOTH_RESTORE_COUNTS", "warn");
+    let output = command.output().await.unwrap();
+    let log = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    let warning = "100 points are expected, and 150 on";
+    assert!(log.contains(warning), "{log}");
+    let films = [("films".to_owned(), "movies-2".to_owned())];
+    assert_eq!(world.aliases().await, films);
+    let result = world.record(&request.job_id).await.result;
+    let told = result["collections"][0]["warning"].as_str();
+    assert!(told.is_some_and(|told| told.contains(warning)), "{result}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_is_set_aside_with_the_reason() {
     let world = World::start().await;
     world

@@ -9,7 +9,9 @@ use alioth_snapshot_store::{
     Credentials, Manifest, S3Config, SnapshotId, SnapshotStore,
     manifest::{Collection, FORMAT_VERSION, Peer, Shard},
 };
-use alioth_testkit::{Qdrant, QdrantCluster, RabbitMq, S3, unique_collection, wait_until};
+use alioth_testkit::{
+    FaultProxy, Qdrant, QdrantCluster, RabbitMq, S3, unique_collection, wait_until,
+};
 use jiff::Timestamp;
 use prometheus::Registry;
 use qdrant_client::qdrant::{
@@ -330,6 +332,14 @@ impl World {
             .env("ALIOTH_RESTORE_ATTEMPTS", "2")
             .kill_on_drop(true);
         command
+    }
+
+    /// A proxy before RabbitMQ, and its URL.
+    pub(crate) async fn amqp_proxy(&self) -> (FaultProxy, String) {
+        let rabbit = RabbitMq::shared().await;
+        let proxy = FaultProxy::start(rabbit.amqp_address()).await;
+        let url = rabbit.amqp_url_through(proxy.address());
+        (proxy, url)
     }
 
     /// Runs the process to its end.

@@ -213,6 +213,11 @@ impl RestError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Whether what is to be made is there already.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: 409, .. })
+    }
+
     /// Whether the key is missing, wrong, or allows too little.
     pub fn is_denied(&self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! One node, and one call to it: address, key, deadline, status, `result`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, time::Duration};
 
 use reqwest::{
     Client, Method, Response, Url,
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     config::QdrantRestConfig,
     error::{Operation, RestError},
+    redact::redact,
 };
 
 /// A node that vanished without a word is noticed within 25 s.
@@ -206,16 +207,15 @@ impl Address {
     }
 }
 
-/// Qdrant's `{"status":{"error":…}}`, else the text itself.
+/// Qdrant's `{"status":{"error":…}}`, else the text itself; its URLs without what opens them.
 fn reason(body: &[u8]) -> String {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let error = answer
         .as_ref()
         .and_then(|answer| answer.pointer("/status/error")?.as_str());
-    let mut reason = match error {
-        Some(error) => error.to_owned(),
-        None => String::from_utf8_lossy(body).trim().to_owned(),
-    };
+    let text = error.map_or_else(|| String::from_utf8_lossy(body), Cow::Borrowed);
+    // Before it is cut: half a URL is none to find.
+    let mut reason = redact(text.trim());
     reason.truncate(reason.floor_char_boundary(MAX_REASON));
     reason
 }

@@ -5,7 +5,11 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use semver::Version;
 
 use super::{
-    config::QdrantRestConfig, discovery, error::RestError, http::Address, kinds::RestNode,
+    config::QdrantRestConfig,
+    discovery,
+    error::{Operation, RestError},
+    http::Address,
+    kinds::RestNode,
 };
 
 /// A Qdrant cluster, or its one node, over REST. Clones share connections.
@@ -103,20 +107,38 @@ impl QdrantRest {
     /// Asks one node after the other until one answers.
     ///
     /// # Errors
-    /// The last node's, or the first that would be the same everywhere.
+    /// The last node's, or the first that would be the same everywhere. A node that says "there is one already" after
+    /// another gave no answer may tell of what that one has done: the other's error is returned then.
     pub(super) async fn any<'a, T, F, Fut>(&'a self, ask: F) -> Result<T, RestError>
     where
         F: Fn(&'a Address) -> Fut,
         Fut: Future<Output = Result<T, RestError>>,
     {
-        let mut last = RestError::UnknownPeer { peer: 0 };
+        let mut last = None;
         for address in &self.inner.addresses {
-            match ask(address).await {
-                Err(error) if is_nodes_own(&error) => last = error,
-                answer => return answer,
+            match (ask(address).await, last.take()) {
+                (Err(error), _) if is_nodes_own(&error) => last = Some(error),
+                (Err(error), Some(unanswered)) if is_there_already(&error) => {
+                    return Err(unanswered);
+                }
+                (answer, _) => return answer,
             }
         }
-        Err(last)
+        Err(last.unwrap_or(RestError::UnknownPeer { peer: 0 }))
+    }
+}
+
+/// Whether what the call makes is there already.
+/// Source: qdrant 1.18.3 `sharding_keys.rs`, `create_shard_key`: a bad request, not a conflict.
+fn is_there_already(error: &RestError) -> bool {
+    match error {
+        RestError::Refused {
+            operation: Operation::CreateShardKey(_),
+            status: 400,
+            reason,
+            ..
+        } => reason.contains("already exists"),
+        _ => error.is_conflict(),
     }
 }
 

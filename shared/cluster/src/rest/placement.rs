@@ -20,6 +20,8 @@ pub(super) struct Placement {
 struct Local {
     shard_id: u32,
     shard_key: Option<Value>,
+    #[serde(default)]
+    points_count: u64,
     state: ReplicaState,
 }
 
@@ -76,6 +78,12 @@ pub(super) fn merge(views: Vec<(u64, Placement)>) -> Vec<Shard> {
         transfers: held.transfers,
     });
     shards.collect()
+}
+
+/// Points in the replicas that these nodes hold, each counted in every replica: what a transfer under way adds to.
+pub(super) fn points(views: &[(u64, Placement)]) -> u64 {
+    let local = views.iter().flat_map(|(_, view)| &view.local_shards);
+    local.map(|local| local.points_count).sum()
 }
 
 fn replicas(states: BTreeMap<u64, ReplicaState>) -> Vec<Replica> {

@@ -35,6 +35,22 @@ impl QdrantRest {
     /// # Errors
     /// When none answers; `Refused` with 404 when there is no such collection.
     pub async fn shards(&self, name: &str) -> Result<Vec<Shard>, RestError> {
+        Ok(placement::merge(self.placements(name).await?))
+    }
+
+    /// The same, and about how many points lie in all replicas of the nodes that answer: it grows while replicas are
+    /// filled, and says nothing else.
+    ///
+    /// # Errors
+    /// As [`QdrantRest::shards`].
+    pub async fn filling(&self, name: &str) -> Result<(Vec<Shard>, u64), RestError> {
+        let views = self.placements(name).await?;
+        let points = placement::points(&views);
+        Ok((placement::merge(views), points))
+    }
+
+    /// What each node that answers says of a collection's shards, by its peer.
+    async fn placements(&self, name: &str) -> Result<Vec<(u64, Placement)>, RestError> {
         let path = ["collections", name, "cluster"];
         let mut views = Vec::new();
         let mut failed = None;
@@ -48,7 +64,7 @@ impl QdrantRest {
         }
         match (views.is_empty(), failed) {
             (true, Some(error)) => Err(error),
-            (true, None) | (false, _) => Ok(placement::merge(views)),
+            (true, None) | (false, _) => Ok(views),
         }
     }
 

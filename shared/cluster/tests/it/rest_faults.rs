@@ -8,6 +8,8 @@ use alioth_testkit::{Direction, Fault, FaultProxy, Qdrant, ReservedPort};
 use axum::{
     Json, Router,
     body::Body,
+    http::StatusCode,
+    response::IntoResponse,
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -114,6 +116,84 @@ async fn an_error_page_is_no_snapshot() {
     let page = streamed(|| Body::from("<html>welcome</html>".repeat(100))).await;
     let error = page.expect_err("no archive");
     assert!(matches!(error, RestError::Malformed { .. }), "{error}");
+}
+
+/// Two nodes of one cluster, the first of which cuts the connection at every change. The second answers this.
+async fn two_nodes(status: StatusCode, reason: String) -> QdrantRestConfig {
+    let mut listeners = Vec::new();
+    for _ in 0..2 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        listeners.push((listener.local_addr().expect("its address"), listener));
+    }
+    // As the nodes are asked: by port.
+    listeners.sort_by_key(|(address, _)| *address);
+    let mut config = config("");
+    config.url.clear();
+    for (index, (address, listener)) in listeners.into_iter().enumerate() {
+        let root = json!({"title": "qdrant", "version": "1.18.3"});
+        let peers = json!({"1": {"uri": "http://q1:6335"}, "2": {"uri": "http://q2:6335"}});
+        let cluster =
+            json!({"result": {"status": "enabled", "peer_id": index + 1, "peers": peers}});
+        let refusal = json!({"status": {"error": reason}, "time": 0.0});
+        let answer = move || async move {
+            match index {
+                0 => {
+                    let cut = stream::iter([Ok(vec![b'{']), Err("the node restarts")]);
+                    Body::from_stream(cut).into_response()
+                }
+                _ => (status, Json(refusal)).into_response(),
+            }
+        };
+        let router = Router::new()
+            .route("/", get(move || async move { Json(root) }))
+            .route("/cluster", get(move || async move { Json(cluster) }))
+            .fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        config.url.push(format!("http://{address}"));
+    }
+    config
+}
+
+#[tokio::test]
+async fn what_is_there_already_after_a_cut_may_be_the_cut_call_s_own_and_is_transient() {
+    let said = "Wrong input: Collection `movies` already exists!";
+    let config = two_nodes(StatusCode::CONFLICT, said.to_owned()).await;
+    let rest = QdrantRest::discover(&config).await.unwrap();
+    let created = rest.create_collection("movies", &json!({})).await;
+    let error = created.expect_err("nobody knows");
+    assert!(matches!(error, RestError::NoAnswer { .. }), "{error}");
+    assert!(error.is_transient());
+
+    let said = "Wrong input: Shard key \"a\" already exists for collection movies";
+    let config = two_nodes(StatusCode::BAD_REQUEST, said.to_owned()).await;
+    let rest = QdrantRest::discover(&config).await.unwrap();
+    let made = rest.create_shard_key("movies", &json!({})).await;
+    assert!(made.expect_err("nobody knows").is_transient());
+    // Another refusal is the call's, whoever was asked first.
+    let created = rest.create_collection("movies", &json!({})).await;
+    let error = created.expect_err("it is bad");
+    assert!(
+        matches!(error, RestError::Refused { status: 400, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_url_that_a_node_could_not_fetch_is_told_without_its_secrets() {
+    let long = format!("https://s3/{}.snapshot", "a".repeat(2000));
+    for (said, told) in [
+        ("https://s3/a.snapshot?X-Sig=5EC", "https://s3/a.snapshot"),
+        ("https://user:5EC@s3/a.snapshot", "https://s3/a.snapshot"),
+        (&format!("{long}?X-Sig=5EC"), &long),
+    ] {
+        let reason = format!("Failed to download snapshot from {said}: status - 403");
+        let config = two_nodes(StatusCode::BAD_REQUEST, reason).await;
+        let rest = QdrantRest::discover(&config).await.unwrap();
+        let recovered = rest.recover(2, "movies", "https://S3:443/", Priority::Snapshot);
+        let error = recovered.await.expect_err("it could not").to_string();
+        assert!(!error.contains("5EC"), "{error}");
+        assert!(error.contains(&told[..told.len().min(900)]), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ fn what_a_node_says_of_its_own_replica_counts() {
         "remote_shards": [{"shard_id": 1, "peer_id": 3, "state": "Partial"}],
         "shard_transfers": [{"shard_id": 0, "from": 1, "to": 2, "sync": true}]
     }));
+    let both = [(1, first.clone()), (2, second.clone())];
+    assert_eq!(points(&both), 6, "three in each replica of shard 0");
     for views in [
         vec![(1, first.clone()), (2, second.clone())],
         vec![(2, second), (1, first)],
