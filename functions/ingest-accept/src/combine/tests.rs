@@ -288,7 +288,7 @@ async fn a_write_whose_trace_nobody_records_shares_without_it() {
     let mut rig = Rig::new(64 * 1024);
     let mut full = rig.fill().await;
     let query = UpsertQuery::default();
-    let _first = rig.write("films", query.clone(), Some(NOT_RECORDED)).await;
+    let _first = rig.write("films", query, Some(NOT_RECORDED)).await;
     let _second = rig.write("films", query, Some(NOT_RECORDED)).await;
     assert!(rig.is_idle());
     let (_, confirm) = full.remove(0);
