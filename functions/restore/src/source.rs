@@ -85,7 +85,8 @@ async fn latest(
 
 /// The newest complete snapshot that has all of it: schedules of single collections may share a bucket. For a whole
 /// cluster it is one that says that all was asked for: else a snapshot of one collection, being newer, would be
-/// restored in place of everything. By its id any is taken. A manifest that cannot be read ends the search, since an older snapshot is not what was asked for.
+/// restored in place of everything. By its id any is taken. A manifest that cannot be read ends the search, since an
+/// older snapshot is not what was asked for.
 async fn containing(
     store: &SnapshotStore,
     what: &RestoreWhat,
