@@ -101,16 +101,16 @@ impl Recorder {
                     return Ok(Begun::Already(Box::new(record)));
                 }
                 Some(record) if is_alive(&record, lease, Timestamp::now()) => {}
-                Some(record)
-                    if retry == Retry::IfItMayPass && failed_for_good(&record).is_some() =>
-                {
-                    let is_told = record.dead_lettered.is_some();
-                    // Its run may be about to tell.
-                    if is_told || !is_recent(&record, lease, Timestamp::now()) {
-                        return Ok(Self::failed_before(store, record));
+                Some(record) => match failed_for_good(&record) {
+                    Some(exit) if retry == Retry::IfItMayPass => {
+                        let is_told = record.dead_lettered.is_some();
+                        // Its run may be about to tell.
+                        if is_told || !is_recent(&record, lease, Timestamp::now()) {
+                            return Ok(Self::failed_before(store, record, exit));
+                        }
                     }
-                }
-                Some(record) => break record.result,
+                    Some(_) | None => break record.result,
+                },
                 None => break Value::Null,
             }
             if !told {
@@ -127,22 +127,19 @@ impl Recorder {
         Ok(Begun::Now(Box::new(recorder)))
     }
 
-    fn failed_before(store: &SnapshotStore, record: JobRecord) -> Begun {
-        let exit = failed_for_good(&record);
-        match (exit, record.dead_lettered) {
-            (Some(exit), None) => {
-                let error = record.error.clone().unwrap_or_default();
-                let recorder = Self {
-                    store: store.clone(),
-                    id: record.id.clone(),
-                    run: record.run.clone().unwrap_or_default(),
-                    previous: Value::Null,
-                    record: Mutex::new(record),
-                };
-                Begun::Failed(exit, error, Box::new(recorder))
-            }
-            (Some(_) | None, _) => Begun::Already(Box::new(record)),
+    fn failed_before(store: &SnapshotStore, record: JobRecord, exit: JobExit) -> Begun {
+        if record.dead_lettered.is_some() {
+            return Begun::Already(Box::new(record));
         }
+        let error = record.error.clone().unwrap_or_default();
+        let recorder = Self {
+            store: store.clone(),
+            id: record.id.clone(),
+            run: record.run.clone().unwrap_or_default(),
+            previous: Value::Null,
+            record: Mutex::new(record),
+        };
+        Begun::Failed(exit, error, Box::new(recorder))
     }
 
     fn new<R: Request>(store: &SnapshotStore, request: &R, previous: Value) -> Self {
