@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use alioth_broker::{Delivery, HeaderValue, OutgoingMessage, Publisher, Queue};
@@ -236,12 +236,4 @@ impl Applier {
             tracing::debug!(%error, "a requeue was lost, the message will come again");
         }
     }
-}
-
-/// Milliseconds since 1970, for the dead letters' headers.
-pub(crate) fn now_ms() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,14 +1,14 @@
 //! Dead letters on their way into `ingest.dead`. Each message's are confirmed before it is acknowledged. They are in a
 //! task of their own, so that while the dead-letter queue takes nothing, all others go on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use alioth_broker::{Delivery, OutgoingMessage};
 use alioth_points::UpsertMessage;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    applier::{Applier, now_ms},
+    applier::Applier,
     dead_letter::{self, Cause, DeadPoints, Death},
     metrics::Outcome,
     order::Ticket,
@@ -128,4 +128,12 @@ impl Dead {
             false => Outcome::DeadLettered,
         }
     }
+}
+
+/// Milliseconds since 1970, for the dead letters' headers.
+fn now_ms() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -199,12 +199,10 @@ impl Merge {
         if is_about_the_points(&decision) {
             self.applier.access.clear(&self.collection);
             // Of what never fits the server has not looked at a single point.
-            let looked = !matches!(decision, Disposition::Shrink { .. });
-            for entry in self.entries.0[part.messages()]
-                .iter_mut()
-                .filter(|_| looked)
-            {
-                entry.suspicion.answered();
+            if !matches!(decision, Disposition::Shrink { .. }) {
+                for entry in &mut self.entries.0[part.messages()] {
+                    entry.suspicion.answered();
+                }
             }
         }
         let next = match decision {

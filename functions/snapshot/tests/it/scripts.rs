@@ -9,7 +9,7 @@ use alioth_cluster::rest::{QdrantRest, QdrantRestConfig};
 use alioth_config::Span;
 use alioth_job_runner::JobFault;
 use alioth_jobs::{BackupRequest, JobExit, JobId};
-use alioth_snapshot_store::{Credentials, SnapshotStore};
+use alioth_snapshot_store::{Credentials, Manifest, SnapshotStore};
 use alioth_testkit::s3;
 use serde_json::json;
 use snapshot::{Deps, Outcome, SnapshotError};
@@ -35,6 +35,16 @@ async fn run(
         lease: LEASE,
     };
     snapshot::run(&config(), deps, &request, &CancellationToken::new()).await
+}
+
+/// The manifest of a run that goes well.
+async fn manifest(qdrant: &Scripted, store: &SnapshotStore, names: &[&str]) -> Manifest {
+    let rest = qdrant.rest(QdrantRestConfig::default()).await;
+    let outcome = run(rest, store, of_collections(names)).await.unwrap();
+    let Outcome::Collections(saved) = outcome else {
+        panic!("{outcome:?}")
+    };
+    store.get_manifest(&saved.snapshot).await.unwrap()
 }
 
 fn of_collections(names: &[&str]) -> BackupRequest {
@@ -66,12 +76,7 @@ async fn points_that_come_and_go_during_a_run_are_within_its_counts() {
     // At the start, before and after the first shard, before and after the second, at the end.
     let script = in_turn([100, 100, 100, 150, 150, 100]);
     let (qdrant, store) = tokio::join!(Scripted::start(script), store());
-    let rest = qdrant.rest(QdrantRestConfig::default()).await;
-    let outcome = run(rest, &store, of_collections(&[])).await.unwrap();
-    let Outcome::Collections(saved) = outcome else {
-        panic!("{outcome:?}")
-    };
-    let manifest = store.get_manifest(&saved.snapshot).await.unwrap();
+    let manifest = manifest(&qdrant, &store, &[]).await;
     let movies = manifest.collection("movies").unwrap();
     assert_eq!((movies.points_before, movies.points_after), (100, 150));
 }
@@ -132,12 +137,7 @@ async fn what_changed_while_shards_were_read_is_told_as_it_is_at_the_end() {
         _ => None,
     };
     let (qdrant, store) = tokio::join!(Scripted::start(script), store());
-    let rest = qdrant.rest(QdrantRestConfig::default()).await;
-    let outcome = run(rest, &store, of_collections(&[])).await.unwrap();
-    let Outcome::Collections(saved) = outcome else {
-        panic!("{outcome:?}")
-    };
-    let manifest = store.get_manifest(&saved.snapshot).await.unwrap();
+    let manifest = manifest(&qdrant, &store, &[]).await;
     let movies = manifest.collection("movies").unwrap();
     assert_eq!(movies.payload_schema["year"]["data_type"], "integer");
     assert_eq!(movies.aliases, ["films"]);
@@ -151,12 +151,7 @@ async fn what_changed_while_shards_were_read_is_told_as_it_is_at_the_end() {
 async fn a_manifest_says_whether_all_collections_were_asked_for() {
     let (qdrant, store) = tokio::join!(Scripted::start(|_| None), store());
     for (names, whole) in [(&[][..], true), (&["*"], true), (&["movies"], false)] {
-        let rest = qdrant.rest(QdrantRestConfig::default()).await;
-        let outcome = run(rest, &store, of_collections(names)).await.unwrap();
-        let Outcome::Collections(saved) = outcome else {
-            panic!("{outcome:?}")
-        };
-        let manifest = store.get_manifest(&saved.snapshot).await.unwrap();
+        let manifest = manifest(&qdrant, &store, names).await;
         assert_eq!(manifest.is_whole(), whole, "{names:?}");
     }
 }
