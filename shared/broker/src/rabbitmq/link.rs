@@ -213,19 +213,38 @@ async fn in_time<T>(
 
 /// A second handle on the connection's socket, once there is one.
 #[derive(Debug, Clone, Default)]
-struct Socket(Arc<Mutex<Option<TcpStream>>>);
+struct Socket(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    NotYet,
+    Open(TcpStream),
+    /// Nobody is left who could shut what is connected from now on.
+    Shut,
+}
 
 impl Socket {
+    /// Keeps a handle on a stream that has just connected.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` when it was given up meanwhile: lapin connects in a thread of its own, which goes on when
+    /// nobody waits for it any more.
     fn keep(&self, stream: &impl AsFd) -> io::Result<()> {
         let socket = TcpStream::from(stream.as_fd().try_clone_to_owned()?);
         // Confirms and acks are small frames that must not wait for each other.
         socket.set_nodelay(true)?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*kept, Kept::Shut) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        *kept = Kept::Open(socket);
         Ok(())
     }
 
     fn shut(&self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Kept::Open(socket) = std::mem::replace(&mut *kept, Kept::Shut) {
             // It may be shut already.
             let _ = socket.shutdown(Shutdown::Both);
         }

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use alioth_broker::Queue;
 use alioth_testkit::{Direction, Fault, wait_until};
+use futures_util::FutureExt;
 
 use super::proxied;
 use crate::support::*;
@@ -11,23 +12,7 @@ use crate::support::*;
 /// lapin runs each connection in a thread of its own, and waits without limit for a silent server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_servers_leave_no_connection_thread_behind() {
-    if std::env::var_os("BROKER_TEST_ALONE").is_none() {
-        // In a process without other tests, whose connections would be counted too.
-        let name = "rabbitmq::failures::threads::silent_servers_leave_no_connection_thread_behind";
-        let alone = tokio::task::spawn_blocking(move || {
-            Command::new(std::env::current_exe().expect("this binary"))
-                .args(["--exact", name])
-                .env("BROKER_TEST_ALONE", "1")
-                .stdin(Stdio::null())
-                .output()
-                .expect("this binary runs")
-        });
-        let alone = alone.await.expect("no panic");
-        let said = String::from_utf8_lossy(&alone.stdout);
-        assert!(
-            alone.status.success() && said.contains("1 passed"),
-            "{said}"
-        );
+    if passed_alone("silent_servers_leave_no_connection_thread_behind").await {
         return;
     }
     let (proxy, through, straight) = proxied().await;
@@ -48,6 +33,49 @@ async fn silent_servers_leave_no_connection_thread_behind() {
     through.close().await;
     straight.close().await;
     wait_until(SOON, || async { connection_threads() == 0 }).await;
+}
+
+/// Its thread goes on connecting when nobody waits for the connection any more, and nobody would shut that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_given_up_before_they_connect_leave_no_thread_behind() {
+    if passed_alone("connections_given_up_before_they_connect_leave_no_thread_behind").await {
+        return;
+    }
+    let (proxy, through, straight) = proxied().await;
+    proxy.set(Fault::BlackHole(Direction::Both)).await;
+    let before = proxy.connections();
+    for _ in 0..20 {
+        // Asked for and dropped before the answer: that is while its thread connects, or before.
+        assert!(through.depth(Queue::Ingest).now_or_never().is_none());
+    }
+    wait_until(SOON, || async { connection_threads() == 0 }).await;
+    assert!(proxy.connections() > before, "none of them connected");
+    through.close().await;
+    straight.close().await;
+}
+
+/// Runs the test `name` of this file in a process without other tests, whose connections would be counted too.
+/// `false` in that process, where the test is to be done.
+async fn passed_alone(name: &str) -> bool {
+    if std::env::var_os("BROKER_TEST_ALONE").is_some() {
+        return false;
+    }
+    let name = format!("rabbitmq::failures::threads::{name}");
+    let alone = tokio::task::spawn_blocking(move || {
+        Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", &name])
+            .env("BROKER_TEST_ALONE", "1")
+            .stdin(Stdio::null())
+            .output()
+            .expect("this binary runs")
+    });
+    let alone = alone.await.expect("no panic");
+    let said = String::from_utf8_lossy(&alone.stdout);
+    assert!(
+        alone.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    true
 }
 
 fn connection_threads() -> usize {
