@@ -6,8 +6,8 @@ use axum::{body::Body, http::Method};
 use serde_json::json;
 
 use crate::support::{
-    Answer, DEADLINE, HAS_METRICS, World, collection, create, ingest_body, shared_qdrant,
-    upsert_body, upsert_path,
+    Answer, CARRIES_LARGE_REPLIES, DEADLINE, HAS_METRICS, World, collection, create, ingest_body,
+    shared_qdrant, upsert_body, upsert_path,
 };
 
 fn header<'a>(message: &'a crate::support::Message, name: &str) -> Option<&'a HeaderValue> {
@@ -287,7 +287,15 @@ async fn keys_are_asked_for_and_rotate_without_a_restart() {
         "/openapi.json",
     ];
     for path in open {
-        assert_eq!(world.http.get(path).await.status, 200, "{path}");
+        let large = path == "/openapi.json";
+        let method = if large && !CARRIES_LARGE_REPLIES {
+            Method::HEAD
+        } else {
+            Method::GET
+        };
+        let answer = world.http.send(method, path, &[], Body::empty()).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
     }
     let metrics = world.http.get("/metrics").await.status;
     assert_eq!(metrics, if HAS_METRICS { 200 } else { 404 });

@@ -14,6 +14,8 @@ use crate::support::{DEADLINE, Http};
 
 /// Whether `/metrics` is one of its routes.
 pub(crate) const HAS_METRICS: bool = true;
+/// Whether replies of any size arrive.
+pub(crate) const CARRIES_LARGE_REPLIES: bool = true;
 
 /// A running ingest-accept, killed when dropped.
 pub(crate) struct Process {

@@ -5,7 +5,7 @@ mod http;
 pub(crate) use http::{Answer, Http};
 
 /// How ingest-accept runs is its test binary's to say.
-pub(crate) use crate::process::{HAS_METRICS, Process};
+pub(crate) use crate::process::{CARRIES_LARGE_REPLIES, HAS_METRICS, Process};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
