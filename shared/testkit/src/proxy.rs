@@ -244,21 +244,23 @@ async fn pump(
     let mut piece = vec![0; 64 * 1024];
     let mut lost = false;
     loop {
+        let read = tokio::select! {
+            biased;
+            changed = fault.changed() => match changed {
+                Ok(()) => None,
+                Err(_) => return Ok(()),
+            },
+            read = from.read(&mut piece) => Some(read),
+        };
+        // What is in force now, not when the wait began: what was sent after a change must find it.
         let now = *fault.borrow_and_update();
         let hole =
             matches!(now, Fault::BlackHole(kept) if kept == Direction::Both || kept == direction);
-        if lost && !hole {
+        // Whoever cuts ends this soon; until then nothing more is to get through.
+        if now == Fault::Cut || (lost && !hole) {
             return Ok(());
         }
-        let length = tokio::select! {
-            // First, so that a change is in force for whatever arrives after it.
-            biased;
-            changed = fault.changed() => match changed {
-                Ok(()) => continue,
-                Err(_) => return Ok(()),
-            },
-            read = from.read(&mut piece) => read,
-        };
+        let Some(length) = read else { continue };
         match (hole, length) {
             // The end of the stream is swallowed as well: the other side must not hear of it.
             (true, Ok(0) | Err(_)) => return hold_until_change(fault).await,
