@@ -11,6 +11,7 @@ mod settle;
 mod subscriber;
 mod topology;
 mod trust;
+mod unsettled;
 mod window;
 
 use std::{

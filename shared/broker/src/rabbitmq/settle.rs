@@ -1,8 +1,8 @@
-//! Settling deliveries over the channel that delivered them.
+//! Settling deliveries over the channel that delivered them. Acknowledgements that come together share a frame.
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -10,8 +10,12 @@ use lapin::{
     Channel,
     options::{BasicAckOptions, BasicNackOptions},
 };
+use tokio::sync::Notify;
 
-use super::properties;
+use super::{
+    properties,
+    unsettled::{Ack, Unsettled},
+};
 use crate::{
     error::ConsumeError,
     message::{Delivery, Settle},
@@ -22,12 +26,20 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Settling {
     channel: Channel,
+    /// Locked while a frame is handed over too: a tag's place among the frames is what it means.
+    unsettled: Mutex<Unsettled>,
+    due: Notify,
     metrics: BrokerMetrics,
 }
 
 impl Settling {
     pub(super) fn new(channel: Channel, metrics: BrokerMetrics) -> Self {
-        Self { channel, metrics }
+        Self {
+            channel,
+            unsettled: Mutex::default(),
+            due: Notify::new(),
+            metrics,
+        }
     }
 
     /// Whether the channel's deliveries can still be settled.
@@ -39,6 +51,7 @@ impl Settling {
     pub(super) fn delivery(self: &Arc<Self>, delivery: lapin::message::Delivery) -> Delivery {
         let (message, delivery_count) = properties::incoming(delivery.data, &delivery.properties);
         let redelivered = delivery.redelivered || delivery_count > 0;
+        self.unsettled().deliver(delivery.delivery_tag);
         let settle = ChannelSettle {
             settling: Arc::clone(self),
             tag: delivery.delivery_tag,
@@ -49,21 +62,82 @@ impl Settling {
         delivery
     }
 
-    /// Hands the frame to the connection and does not wait until it is written: that tells nothing of the broker,
-    /// costs two switches of threads for each message, and what is written late is still before a close.
-    fn hand_over(
-        &self,
-        frame: impl Future<Output = lapin::Result<()>>,
-        how: Settled,
-    ) -> Result<(), ConsumeError> {
-        let outcome = match pin!(frame).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
-            Poll::Ready(Err(error)) => Err(ConsumeError::Away {
-                reason: error.to_string(),
+    /// Resolves when [`Settling::send_together`] may have something to do. Cancel safe.
+    pub(super) async fn due(&self) {
+        self.due.notified().await;
+    }
+
+    /// Acknowledges, in one frame, what is due before the first open delivery; whether anything is due behind it.
+    pub(super) fn send_together(&self) -> bool {
+        let mut unsettled = self.unsettled();
+        if let Some(ack) = unsettled.take_together() {
+            self.send(ack);
+        }
+        unsettled.is_due()
+    }
+
+    /// Acknowledges everything due. Must be called before the channel is closed.
+    pub(super) fn send_all(&self) {
+        let mut unsettled = self.unsettled();
+        for ack in unsettled.take_all() {
+            self.send(ack);
+        }
+    }
+
+    fn send(&self, Ack { tag, multiple }: Ack) {
+        let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
+        if let Err(error) = hand_over(ack) {
+            tracing::debug!(%error, "acknowledgements were lost, their messages will come again");
+        }
+    }
+
+    /// Has it acknowledged with the next frame.
+    fn ack(&self, tag: u64) -> Result<(), ConsumeError> {
+        self.unsettled().ack(tag);
+        self.due.notify_one();
+        let outcome = match self.is_live() {
+            true => Ok(()),
+            false => Err(ConsumeError::Away {
+                reason: "the channel that delivered it is closed".to_owned(),
             }),
         };
-        self.metrics.settled(how, &outcome);
+        self.metrics.settled(Settled::Acked, &outcome);
         outcome
+    }
+
+    fn requeue(&self, tag: u64) -> Result<(), ConsumeError> {
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        let mut unsettled = self.unsettled();
+        // Many of these before a close would have RabbitMQ forget an ack behind them.
+        if let Some(ack) = unsettled.take_together() {
+            self.send(ack);
+        }
+        let outcome = hand_over(self.channel.basic_nack(tag, options));
+        unsettled.hand_back(tag);
+        self.due.notify_one();
+        drop(unsettled);
+        self.metrics.settled(Settled::Requeued, &outcome);
+        outcome
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands a frame to the connection and does not wait until it is written: that tells nothing of the broker, costs two
+/// switches of threads for each message, and what is written late is still before a close.
+fn hand_over(frame: impl Future<Output = lapin::Result<()>>) -> Result<(), ConsumeError> {
+    match pin!(frame).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
+        Poll::Ready(Err(error)) => Err(ConsumeError::Away {
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -76,19 +150,10 @@ struct ChannelSettle {
 #[async_trait::async_trait]
 impl Settle for ChannelSettle {
     async fn ack(&self) -> Result<(), ConsumeError> {
-        let ack = self
-            .settling
-            .channel
-            .basic_ack(self.tag, BasicAckOptions { multiple: false });
-        self.settling.hand_over(ack, Settled::Acked)
+        self.settling.ack(self.tag)
     }
 
     async fn requeue(&self) -> Result<(), ConsumeError> {
-        let options = BasicNackOptions {
-            multiple: false,
-            requeue: true,
-        };
-        let nack = self.settling.channel.basic_nack(self.tag, options);
-        self.settling.hand_over(nack, Settled::Requeued)
+        self.settling.requeue(self.tag)
     }
 }

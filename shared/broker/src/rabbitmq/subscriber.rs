@@ -26,6 +26,9 @@ use crate::{backoff::Backoff, metrics::BrokerMetrics, queue::Queue};
 /// A connection that lived shorter counts as one more failure.
 const LIVED: Duration = Duration::from_secs(5);
 
+/// How long an acknowledgement may wait for those of earlier deliveries, to share their frame.
+const BEHIND_OTHERS: Duration = Duration::from_millis(25);
+
 /// Keeps a subscription under a consumer.
 pub(super) struct Subscriber {
     pub(super) settings: Arc<Settings>,
@@ -126,6 +129,7 @@ impl Subscriber {
         );
         self.inbox.set_subscribed(true);
         let ended = self.take_in(&mut session).await;
+        session.settling.send_all();
         self.inbox.set_subscribed(false);
         match &ended {
             // What nobody took goes back with everything unsettled.
@@ -137,7 +141,8 @@ impl Subscriber {
     }
 
     async fn take_in(&self, session: &mut Session) -> Option<String> {
-        let mut cancelling = false;
+        let (mut cancelling, mut all_taken_in) = (false, false);
+        let mut send_all_at = None;
         loop {
             tokio::select! {
                 biased;
@@ -154,15 +159,23 @@ impl Subscriber {
                         return Some(error.to_string());
                     }
                 }
-                delivery = session.deliveries.next() => match delivery {
+                () = session.settling.due() => {
+                    // Since the first that waits.
+                    send_all_at = session.settling.send_together()
+                        .then(|| send_all_at.unwrap_or_else(|| Instant::now() + BEHIND_OTHERS));
+                }
+                () = at(send_all_at) => {
+                    session.settling.send_all();
+                    send_all_at = None;
+                }
+                delivery = session.deliveries.next(), if !all_taken_in => match delivery {
                     Some(Ok(delivery)) => self.put(&session.settling, delivery),
                     // Its end follows.
                     Some(Err(_)) => {}
                     None if cancelling => {
-                        // All is taken in; the channel stays for what is unsettled.
+                        // The channel stays for what is unsettled.
                         self.inbox.end();
-                        self.closed.run_until_cancelled(end_of(&mut session.condition)).await;
-                        return None;
+                        all_taken_in = true;
                     }
                     None => return Some("the subscription ended".to_owned()),
                 },
@@ -207,6 +220,14 @@ impl Session {
             .channel
             .basic_cancel(tag, BasicCancelOptions::default());
         self.link.in_time(cancel).await
+    }
+}
+
+/// Sleeps until then; for ever when there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

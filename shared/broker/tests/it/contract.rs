@@ -50,6 +50,8 @@ macro_rules! contract {
             full_queue_refuses_until_it_is_drained
             full_by_bytes_refuses
             one_return_too_many_dead_letters_with_the_reason
+            acknowledged_in_any_order_exactly_those_are_gone
+            acknowledged_right_before_a_close_they_are_gone
             cancelled_consumer_drains_what_it_has_and_ends
             properties_and_headers_survive
             declaring_again_changes_nothing

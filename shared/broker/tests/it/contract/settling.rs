@@ -192,6 +192,69 @@ pub(crate) async fn closed_consumer_gives_its_deliveries_back_in_order(backend: 
     broker.close().await;
 }
 
+pub(crate) async fn acknowledged_in_any_order_exactly_those_are_gone(backend: &impl Backend) {
+    let broker = fresh(backend).await;
+    publish(&broker, messages(0..300)).await;
+    let mut first = broker.consume(Queue::Ingest, 100).await.expect("open");
+    let mut held = Vec::new();
+    for number in 0..100 {
+        held.push((number, next(&mut first).await));
+    }
+    // Runs and gaps of both, not in the order of delivery, and with pauses in which some are told of.
+    held.sort_by_key(|(number, _)| (number * 37) % 100);
+    let (mut kept, mut settled) = (Vec::new(), 0);
+    for (position, (number, delivery)) in held.into_iter().enumerate() {
+        if number >= 20 && number % 7 == 0 {
+            kept.push((number, delivery));
+        } else {
+            delivery.ack().await.expect("it is live");
+            settled += 1;
+        }
+        if position % 16 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // As many as were acknowledged are delivered in their place.
+    let mut more = Vec::new();
+    for _ in 0..settled {
+        more.push(next(&mut first).await);
+    }
+    nothing(&mut first).await;
+    first.close().await;
+    drop(more);
+    kept.sort_by_key(|(number, _)| *number);
+    let kept = kept.iter().map(|(number, _)| number.to_string());
+    let expected: Vec<String> = kept.chain(ids(100..300)).collect();
+    let mut second = broker.consume(Queue::Ingest, 300).await.expect("open");
+    assert_eq!(take(&mut second, expected.len()).await, expected);
+    nothing(&mut second).await;
+    broker.close().await;
+}
+
+pub(crate) async fn acknowledged_right_before_a_close_they_are_gone(backend: &impl Backend) {
+    let broker = fresh(backend).await;
+    publish(&broker, messages(0..200)).await;
+    let mut first = broker.consume(Queue::Ingest, 200).await.expect("open");
+    let mut held = Vec::new();
+    for _ in 0..200 {
+        held.push(next(&mut first).await);
+    }
+    // As merges end: the later before the earlier, and what is not applied goes back.
+    for upsert in [100..150, 50..100, 0..50] {
+        for delivery in held.drain(upsert) {
+            delivery.ack().await.expect("it is live");
+        }
+    }
+    for delivery in held {
+        delivery.requeue().await.expect("it is live");
+    }
+    first.close().await;
+    let mut second = broker.consume(Queue::Ingest, 200).await.expect("open");
+    let again: BTreeSet<String> = drain(&mut second).await.into_iter().collect();
+    assert_eq!(again, ids(150..200).into_iter().collect());
+    broker.close().await;
+}
+
 pub(crate) async fn cancelled_consumer_drains_what_it_has_and_ends(backend: &impl Backend) {
     let broker = fresh(backend).await;
     publish(&broker, messages(0..20)).await;

@@ -42,6 +42,35 @@ async fn connection_cut_while_consuming_redelivers_and_makes_settles_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_after_its_end_a_subscription_s_deliveries_are_gone_while_the_channel_stays() {
+    let node = RabbitMq::shared().await;
+    let prefix = prefix();
+    let broker = open(&impatient(node.amqp_url(), &prefix));
+    broker.declare().await.expect("the broker is there");
+    publish(&broker, messages(0..4)).await;
+    let mut consumer = broker.consume(Queue::Ingest, 4).await.expect("open");
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(next(&mut consumer).await);
+    }
+    consumer.cancel().await;
+    assert!(consumer.next().await.is_none());
+    let kept = held.pop();
+    for delivery in held {
+        delivery.ack().await.expect("the channel stays until close");
+    }
+    let expected = format!("{prefix}ingest\t1");
+    wait_until(SOON, || async {
+        let columns = ["list_queues", "name", "messages_unacknowledged"];
+        let queues = node.rabbitmqctl(&columns).await;
+        queues.lines().any(|line| line == expected)
+    })
+    .await;
+    drop(kept);
+    broker.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_connection_is_noticed_by_its_consumer() {
     let (proxy, through, straight) = proxied().await;
     let mut consumer = through.consume(Queue::Ingest, 4).await.expect("open");
