@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Messages of one lane that await their confirms at once, whole ones apart. With one the broker idles while the next is
-/// made: a tenth fewer points a second. With six or eight, 50 writers of single points had nearly twice the messages for
+/// made, for some 5 % fewer points a second. With six or eight, 50 writers of single points had nearly twice the messages for
 /// 2 to 5 % more points, which is less than runs differ by (29 November 2026, two cores, five runs of each).
 const CARRIERS: usize = 2;
 /// A write larger than this part of a shared message would leave no room for others.
