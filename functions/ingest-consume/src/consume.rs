@@ -6,10 +6,10 @@ mod giving_back;
 use std::{sync::Arc, time::Duration};
 
 use alioth_broker::{Consumer, Delivery};
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::OptionFuture};
 use tokio::{
     task::{JoinError, JoinSet},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +105,7 @@ impl Consume {
     ) -> Ended {
         let applier = Arc::clone(&self.applier);
         let mut readiness = tokio::time::interval(READINESS_INTERVAL);
+        let at = |time: Option<Instant>| OptionFuture::from(time.map(sleep_until));
         loop {
             self.start_merges();
             let now = Instant::now();
@@ -127,18 +128,18 @@ impl Consume {
                     }
                     subscribed(is_ready);
                 }
-                () = at(held_until) => if let Err(panic) = self.give_back(shutdown).await {
+                Some(()) = at(held_until) => if let Err(panic) = self.give_back(shutdown).await {
                     return Ended::Panicked(panic);
                 },
-                () = at(look_ahead_at) => self.look_ahead(),
+                Some(()) = at(look_ahead_at) => self.look_ahead(),
                 () = applier.stalls.changed.notified() => {}
-                () = at(due) => {}
+                Some(()) = at(due) => {}
                 delivery = self.consumer.next(), if has_room => match delivery {
                     Some(delivery) => self.take_available(delivery),
                     None => return Ended::BrokerClosed,
                 },
                 // Last: what has come meanwhile goes before.
-                () = at(idle_at) => return Ended::Idle,
+                Some(()) = at(idle_at) => return Ended::Idle,
             }
         }
     }
@@ -313,13 +314,5 @@ impl Consume {
         self.consumer.renew();
         self.held.renewed(self.order.upcoming());
         self.applier.metrics.look_aheads.inc();
-    }
-}
-
-/// Sleeps until then; for ever when there is no such time.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

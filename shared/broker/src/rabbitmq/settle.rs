@@ -70,24 +70,22 @@ impl Settling {
     /// Acknowledges, in one frame, what is due before the first open delivery; whether anything is due behind it.
     pub(super) fn send_together(&self) -> bool {
         let mut unsettled = self.unsettled();
-        if let Some(ack) = unsettled.take_together() {
-            self.send(ack);
-        }
+        self.send(unsettled.take_together());
         unsettled.is_due()
     }
 
     /// Acknowledges everything due. Must be called before the channel is closed.
     pub(super) fn send_all(&self) {
         let mut unsettled = self.unsettled();
-        for ack in unsettled.take_all() {
-            self.send(ack);
-        }
+        self.send(unsettled.take_all());
     }
 
-    fn send(&self, Ack { tag, multiple }: Ack) {
-        let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
-        if let Err(error) = hand_over(ack) {
-            tracing::debug!(%error, "acknowledgements were lost, their messages will come again");
+    fn send(&self, acks: impl IntoIterator<Item = Ack>) {
+        for Ack { tag, multiple } in acks {
+            let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
+            if let Err(error) = hand_over(ack) {
+                tracing::debug!(%error, "acknowledgements were lost, their messages will come again");
+            }
         }
     }
 
@@ -112,9 +110,7 @@ impl Settling {
         };
         let mut unsettled = self.unsettled();
         // Many of these before a close would have RabbitMQ forget an ack behind them.
-        if let Some(ack) = unsettled.take_together() {
-            self.send(ack);
-        }
+        self.send(unsettled.take_together());
         let outcome = hand_over(self.channel.basic_nack(tag, options));
         unsettled.hand_back(tag);
         self.due.notify_one();

@@ -3,14 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, future::OptionFuture};
 use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
 };
 use tokio::{
     sync::{Notify, watch},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +164,7 @@ impl Subscriber {
                     send_all_at = session.settling.send_together()
                         .then(|| send_all_at.unwrap_or_else(|| Instant::now() + BEHIND_OTHERS));
                 }
-                () = at(send_all_at) => {
+                Some(()) = OptionFuture::from(send_all_at.map(sleep_until)) => {
                     session.settling.send_all();
                     send_all_at = None;
                 }
@@ -220,14 +220,6 @@ impl Session {
             .channel
             .basic_cancel(tag, BasicCancelOptions::default());
         self.link.in_time(cancel).await
-    }
-}
-
-/// Sleeps until then; for ever when there is no such time.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -2,8 +2,9 @@
 //! nothing.
 //!
 //! Every `basic.ack` is one command to a quorum queue, logged and synced, however many deliveries it names. And
-//! RabbitMQ's channel keeps those beyond the 32nd that the queue has not applied to itself, and forgets them when it is
-//! closed: of 174 acks and a close behind them 138 and more came to nothing (29 November 2026, RabbitMQ 3.10.8).
+//! RabbitMQ's channel keeps those beyond the 32nd that the queue has not applied to itself (`SOFT_LIMIT` and
+//! `unsent_commands` of its `rabbit_fifo_client.erl`), and forgets them when it is closed: of 174 acks and a close
+//! behind them 138 and more came to nothing (29 November 2026, RabbitMQ 3.10.8).
 
 use std::{collections::BTreeSet, mem};
 
@@ -21,7 +22,7 @@ pub(super) struct Unsettled {
     /// Neither handed back nor due.
     open: BTreeSet<u64>,
     /// To be acknowledged by the next frames.
-    due: Vec<u64>,
+    due: BTreeSet<u64>,
     /// The highest tag so far.
     last: u64,
 }
@@ -38,7 +39,7 @@ impl Unsettled {
     /// Notes that a delivery is to be acknowledged.
     pub(super) fn ack(&mut self, tag: u64) {
         self.open.remove(&tag);
-        self.due.push(tag);
+        self.due.insert(tag);
     }
 
     /// Notes that a delivery was handed back. No frame names it afterwards.
@@ -54,12 +55,10 @@ impl Unsettled {
     /// The one frame for everything due before the first open delivery.
     pub(super) fn take_together(&mut self) -> Option<Ack> {
         let first_open = self.open.first().copied().unwrap_or(u64::MAX);
-        let (together, behind): (Vec<u64>, Vec<u64>) = mem::take(&mut self.due)
-            .into_iter()
-            .partition(|tag| *tag < first_open);
-        self.due = behind;
+        let behind = self.due.split_off(&first_open);
+        let together = mem::replace(&mut self.due, behind);
         // A due tag itself: RabbitMQ closes the channel over one that it does not know any more.
-        together.iter().max().map(|tag| Ack {
+        together.last().map(|tag| Ack {
             tag: *tag,
             multiple: together.len() > 1,
         })

@@ -79,6 +79,15 @@ pub(crate) async fn next(consumer: &mut Box<dyn Consumer>) -> Delivery {
         .expect("the consumer goes on")
 }
 
+/// The next deliveries, so many, unsettled.
+pub(crate) async fn hold(consumer: &mut Box<dyn Consumer>, count: usize) -> Vec<Delivery> {
+    let mut held = Vec::with_capacity(count);
+    while held.len() < count {
+        held.push(next(consumer).await);
+    }
+    held
+}
+
 /// Asserts that nothing is delivered for a moment.
 pub(crate) async fn nothing(consumer: &mut Box<dyn Consumer>) {
     let next = tokio::time::timeout(A_MOMENT, consumer.next()).await;

@@ -15,10 +15,7 @@ pub(crate) async fn prefetch_bounds_what_is_unsettled(backend: &impl Backend) {
     let broker = fresh(backend).await;
     publish(&broker, messages(0..10)).await;
     let mut consumer = broker.consume(Queue::Ingest, 3).await.expect("open");
-    let mut held = Vec::new();
-    for _ in 0..3 {
-        held.push(next(&mut consumer).await);
-    }
+    let mut held = hold(&mut consumer, 3).await;
     nothing(&mut consumer).await;
     held.remove(1).ack().await.expect("it is live");
     held.push(next(&mut consumer).await);
@@ -196,10 +193,7 @@ pub(crate) async fn acknowledged_in_any_order_exactly_those_are_gone(backend: &i
     let broker = fresh(backend).await;
     publish(&broker, messages(0..300)).await;
     let mut first = broker.consume(Queue::Ingest, 100).await.expect("open");
-    let mut held = Vec::new();
-    for number in 0..100 {
-        held.push((number, next(&mut first).await));
-    }
+    let mut held: Vec<_> = (0..100).zip(hold(&mut first, 100).await).collect();
     // Runs and gaps of both, not in the order of delivery, and with pauses in which some are told of.
     held.sort_by_key(|(number, _)| (number * 37) % 100);
     let (mut kept, mut settled) = (Vec::new(), 0);
@@ -215,10 +209,7 @@ pub(crate) async fn acknowledged_in_any_order_exactly_those_are_gone(backend: &i
         }
     }
     // As many as were acknowledged are delivered in their place.
-    let mut more = Vec::new();
-    for _ in 0..settled {
-        more.push(next(&mut first).await);
-    }
+    let more = hold(&mut first, settled).await;
     nothing(&mut first).await;
     first.close().await;
     drop(more);
@@ -235,10 +226,7 @@ pub(crate) async fn acknowledged_right_before_a_close_they_are_gone(backend: &im
     let broker = fresh(backend).await;
     publish(&broker, messages(0..200)).await;
     let mut first = broker.consume(Queue::Ingest, 200).await.expect("open");
-    let mut held = Vec::new();
-    for _ in 0..200 {
-        held.push(next(&mut first).await);
-    }
+    let mut held = hold(&mut first, 200).await;
     // As merges end: the later before the earlier, and what is not applied goes back.
     for upsert in [100..150, 50..100, 0..50] {
         for delivery in held.drain(upsert) {
@@ -303,11 +291,7 @@ pub(crate) async fn competing_consumers_share_and_lose_nothing(backend: &impl Ba
     publish(&broker, messages(0..10)).await;
     let mut seen = BTreeSet::new();
     for consumer in [&mut left, &mut right] {
-        let mut held = Vec::new();
-        for _ in 0..5 {
-            held.push(next(consumer).await);
-        }
-        for delivery in held {
+        for delivery in hold(consumer, 5).await {
             seen.insert(delivery.message_id.clone());
             delivery.ack().await.expect("it is live");
         }

@@ -49,10 +49,7 @@ async fn acknowledged_after_its_end_a_subscription_s_deliveries_are_gone_while_t
     broker.declare().await.expect("the broker is there");
     publish(&broker, messages(0..4)).await;
     let mut consumer = broker.consume(Queue::Ingest, 4).await.expect("open");
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        held.push(next(&mut consumer).await);
-    }
+    let mut held = hold(&mut consumer, 4).await;
     consumer.cancel().await;
     assert!(consumer.next().await.is_none());
     let kept = held.pop();
